@@ -1,5 +1,6 @@
 """Environments with programs that the product's own lacks: readers of exports, training libraries, an S3 server."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -24,10 +25,10 @@ def environment(folder: Path, packages: tuple[str, ...]) -> Path:
     `EXPORT_CHECK_ENVIRONMENTS` names a folder that keeps environments between runs.
     """
     kept = os.environ.get("EXPORT_CHECK_ENVIRONMENTS")
-    place = (Path(kept) if kept else folder) / packages[-1]
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+    place = (Path(kept) if kept else folder) / f"{packages[-1]}-{digest}"
     python, ready = place / "bin" / "python", place / "ready"
-    listed = "\n".join(packages)
-    if ready.exists() and ready.read_text() == listed:
+    if ready.exists():
         return python
     subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -38,7 +39,7 @@ def environment(folder: Path, packages: tuple[str, ...]) -> Path:
     )
     if done.returncode != 0:
         pytest.skip(f"{packages[-1]} cannot be installed here: {done.stderr[-500:]}")
-    ready.write_text(listed)
+    ready.touch()
     return python
 
 

@@ -32,7 +32,7 @@ from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import Labels, TaskSet
 
 SHARE = 0.4
-STEERED = ("glasses", "hat", "brows")
+STEERED = ("glasses", "hat", "neck", "brows")
 SEED = 23
 SHEET_ROWS = 6
 

@@ -30,12 +30,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def wait_for_unit(stack: Stack) -> Evaluation:
-    """Wait until the first training of the newest evaluation has ended."""
+    """Wait until the first training of the newest evaluation has ended, while it runs."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     with HandsOff(stack.address) as client:
         while time.monotonic() < deadline:
             for evaluation in client.evaluations.list(limit=1):
-                if any(arm.done for arm in evaluation.arms):
+                if evaluation.status == "running" and any(arm.done for arm in evaluation.arms):
                     return evaluation
             time.sleep(0.1)
     raise TimeoutError(stack.log_of("evaluate"))

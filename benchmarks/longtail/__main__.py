@@ -1,7 +1,8 @@
 """`python -m benchmarks.longtail`: the paper's long-tail experiment, and the same with targets at generation.
 
 HandsOff (arXiv 2212.12645) changes the share of a rare class in 50 labelled images. For each share: a fit, and networks
-trained on the labelled images, on generated pairs as they come, and on generated pairs with a target for the class.
+trained on the labelled images, on generated pairs as they come, on generated pairs with a target for the class (`none` where
+the service refuses it), and on the labelled images with each kind of pairs, half and half.
 Scored is the IoU of the class on held-out portraits, half of which wear it, with intervals over images and trainings.
 Everything that takes long is kept in a folder, so a stopped run continues; the plot is written there too. The last
 line is JSON.
@@ -31,7 +32,7 @@ from workers.evaluating.reporting import build_report
 from workers.evaluating.scoring import ImageScores
 from workers.fitting.downstream import fastest_precision
 
-ARMS = ("labelled", "generated", "targeted")
+ARMS = ("labelled", "generated", "targeted", "mixed", "mixed-targeted")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,14 +69,20 @@ def _row(
             "labelled": partial(domain.real, draw, options.labels),
             "generated": partial(domain.synthetic, draw, options.labels, options.synthetic),
         }
+        arms["mixed"] = partial(_mixed, arms["labelled"], arms["generated"])
         if (targeted := _targeted(domain, part, draw, options)) is not None:
             arms["targeted"] = partial(_same, targeted)
+            arms["mixed-targeted"] = partial(_mixed, arms["labelled"], arms["targeted"])
         for arm, pairs in arms.items():
             name = f"{options.labels}-{draw}-{arm}-{options.synthetic}-{options.pilot}"
             scores[arm] += [
                 runs.trained(f"{name}-{seed}", pairs, seed) for seed in range(options.seeds)
             ]
     return {"share": share} | {arm: iou_of(domain, part, scores[arm]) for arm in ARMS}
+
+
+def _mixed(real: Callable[[], Pairs], generated: Callable[[], Pairs]) -> Pairs:
+    return Pairs.mixed(real(), generated())
 
 
 def _same(pairs: Pairs) -> Pairs:

@@ -7,10 +7,16 @@ from workers.evaluating.canvas import Canvas, Point
 from workers.evaluating.plots import Axis
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 56, 110, 40, 44
-OFFSET_PX = 5
+LEFT, RIGHT, TOP, BOTTOM = 56, 150, 40, 44
+OFFSET_PX = 4
 """Between the arms of one share: their intervals would hide each other."""
-COLORS: Mapping[str, str] = {"labelled": "real", "generated": "synthetic", "targeted": "mixed"}
+COLORS: Mapping[str, str] = {
+    "labelled": "real",
+    "generated": "synthetic",
+    "targeted": "direct",
+    "mixed": "mixed",
+    "mixed-targeted": "oracle",
+}
 
 
 def plot(rows: Sequence[Mapping[str, Any]], part: str) -> Canvas:
@@ -33,7 +39,7 @@ def plot(rows: Sequence[Mapping[str, Any]], part: str) -> Canvas:
         for number, row in enumerate(rows):
             if row[arm] is None:
                 continue
-            x = LEFT + number * step + (place - 1) * OFFSET_PX
+            x = LEFT + number * step + (place - 2) * OFFSET_PX
             ends = [(x, vertical.at(row[arm][name])) for name in ("low", "high")]
             canvas.line(*ends, color=color, width=1.5)
             marks.append((x, vertical.at(row[arm]["value"])))

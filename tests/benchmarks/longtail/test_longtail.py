@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.longtail.__main__ import main, table
+from benchmarks.longtail.__main__ import ARMS, main, table
 from benchmarks.longtail.data import indices_with
 from benchmarks.longtail.plot import plot
 from examples.portraits.classes import Part
@@ -25,9 +25,9 @@ def test_a_set_has_the_share_of_the_accessory(share: float, worn: int) -> None:
 def test_the_table_has_a_row_for_each_share() -> None:
     """With the interval of each arm; a class that no network could be scored on is `none`."""
     score = {"value": 0.5, "low": 0.4, "high": 0.6}
-    rows = [{"share": 0.02, "labelled": None, "generated": score, "targeted": score}]
+    rows = [{"share": 0.02, **dict.fromkeys(ARMS), "generated": score}]
     assert table(rows).splitlines()[-1] == (
-        "| 2% | none | 0.500 [0.400, 0.600] | 0.500 [0.400, 0.600] |"
+        "| 2% | none | 0.500 [0.400, 0.600] | none | none | none |"
     )
 
 
@@ -35,11 +35,11 @@ def test_the_plot_has_a_mark_for_each_score() -> None:
     """A dot for each score and each name of an arm; a missing score has none."""
     score = {"value": 0.5, "low": 0.4, "high": 0.6}
     rows: list[dict[str, Any]] = [
-        {"share": 0.02, "labelled": None, "generated": score, "targeted": score},
-        {"share": 0.7, "labelled": score, "generated": score, "targeted": score},
+        {"share": 0.02, **dict.fromkeys(ARMS, score), "labelled": None},
+        {"share": 0.7, **dict.fromkeys(ARMS, score)},
     ]
     svg = plot(rows, "glasses").svg(with_style=True)
-    assert svg.count("<circle") == 5 + 3
+    assert svg.count("<circle") == 9 + 5
     assert ">70%<" in svg
 
 

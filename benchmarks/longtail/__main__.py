@@ -1,8 +1,8 @@
 """`python -m benchmarks.longtail`: the paper's long-tail experiment, and the same with targets at generation.
 
 HandsOff (arXiv 2212.12645) changes the share of a rare class in 50 labelled images. For each share: a fit, and networks
-trained on the labelled images, on generated pairs as they come, on generated pairs with a target for the class (`none` where
-the service refuses it), and on the labelled images with each kind of pairs, half and half.
+trained on the labelled images, on generated pairs as they come, on generated pairs with a target for the class (`none`
+where the service refuses it), and on the labelled images with each kind of pairs, half and half.
 Scored is the IoU of the class on held-out portraits, half of which wear it, with intervals over images and trainings.
 Everything that takes long is kept in a folder, so a stopped run continues; the plot is written there too. The last
 line is JSON.

@@ -186,7 +186,7 @@ for name, weight in pairs({['tenant:' .. tenant] = tenant_weight, [share .. ':' 
         set_clock(name, clock(name) + (measured - charged) / weight)
     end
 end
--- The rest of the flow is predicted anew.
+-- Update the prediction for the rest of the flow.
 local predicted, number = unpack(redis.call('hmget', facts(flow), 'seconds', 'entries'))
 predicted, number = tonumber(predicted or ''), tonumber(number or '0')
 if predicted then

@@ -87,7 +87,7 @@ def test_two_tenants_share_equally(simulate: Simulate, num_workers: int) -> None
 def test_wrong_predictions_do_not_change_the_parts(
     simulate: Simulate, num_workers: int, factor: float
 ) -> None:
-    """Batches of ada are predicted too short or too long, each anew. Both tenants get the same time within 10%."""
+    """Batches of ada are predicted too short or too long, each of them. Both tenants get the same time within 10%."""
     queue = simulate(num_workers)
     for _ in range(200):
         queue.batch(2 * SHARD_SIZE, "ada", predicted=factor * SHARD_SIZE)

@@ -39,11 +39,11 @@ def estimate(store: Store, request: Request) -> CostEstimate | None:
     known = [rate for rate in total.rates if rate.work == work.name]
     newest = max(known, key=lambda rate: rate.at, default=None)
     if newest is None:
-        num_bytes = round((work.byte_units or work.units) * work.num_bytes)
-        return CostEstimate(seconds=round(work.units * work.seconds, 1), num_bytes=num_bytes)
+        seconds = round(work.units * work.seconds, 1)
+        return CostEstimate(seconds=seconds, num_bytes=work.bytes_at(work.num_bytes))
     return CostEstimate(
         seconds=round(work.units * newest.seconds_per_unit, 1),
-        num_bytes=round((work.byte_units or work.units) * newest.bytes_per_unit),
+        num_bytes=work.bytes_at(newest.bytes_per_unit),
         device=newest.device,
         num_jobs=newest.num_jobs,
     )

@@ -36,6 +36,10 @@ class Work:
     num_bytes: float
     byte_units: float | None = None
 
+    def bytes_at(self, bytes_per_unit: float) -> int:
+        """Return the bytes of all units."""
+        return round((self.byte_units or self.units) * bytes_per_unit)
+
 
 def work_of(store: Store, request: Request) -> Work | None:
     """Return the work of a job, or None when its inputs are gone."""

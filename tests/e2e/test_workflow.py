@@ -98,7 +98,7 @@ def test_shards_come_from_the_store_if_it_signs_links(
 
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Store]:
-    """Return a customer's bucket on an S3 server of its own."""
+    """Return a customer's bucket on another S3 server."""
     folder: Path = tmp_path_factory.mktemp("customer")
     server = S3Server(folder, free_port())
     settings = server.settings()

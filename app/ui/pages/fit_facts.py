@@ -1,7 +1,7 @@
 """What the page of a fit shows about its quality: scores with intervals, the curve of its training, its images."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.fits.schemas import FitView
 from app.labelsets import service as labelsets
@@ -94,17 +94,8 @@ def _classes(fit: FitView, metrics: FitMetrics) -> list[Quality]:
             source.class_images.get(name),
         )
 
-    shares = _shares(metrics, "segmentation")
-    return [
-        Quality(
-            name,
-            index,
-            scored(metrics.estimate, name),
-            scored(metrics.heldout, name),
-            shares.get(name),
-        )
-        for index, name in enumerate(fit.labels.classes)
-    ]
+    rows = _rows(metrics, "segmentation", fit.labels.classes, scored)
+    return [replace(row, index=index) for index, row in enumerate(rows)]
 
 
 def _points(fit: FitView, metrics: FitMetrics) -> list[Quality]:
@@ -119,7 +110,17 @@ def _points(fit: FitView, metrics: FitMetrics) -> list[Quality]:
         )
 
     names: Sequence[str] = fit.labels.keypoints.names if fit.labels.keypoints else ()
-    shares = _shares(metrics, "keypoints")
+    return _rows(metrics, "keypoints", names, scored)
+
+
+def _rows(
+    metrics: FitMetrics,
+    task: str,
+    names: Sequence[str],
+    scored: Callable[[TaskMetrics | None, str], Scored],
+) -> list[Quality]:
+    """Return a row for each class or keypoint of a task."""
+    shares = _shares(metrics, task)
     return [
         Quality(
             name,

@@ -77,7 +77,7 @@ def test_any_shards_are_ranges() -> None:
 
 
 def test_the_rest_of_a_batch_is_predicted_from_its_shards(simulate: Simulate) -> None:
-    """Its first shard takes ten times what was predicted: the 8 that wait are predicted 3.7 times as long."""
+    """Its first shard takes ten times as long as predicted: the 8 that wait are predicted 3.7 times as long."""
     queue = simulate(1)
     queue.batch(11 * 256, predicted=25.6)
     assert queue.admission.backlog(QUEUE).seconds == pytest.approx(9 * 25.6)

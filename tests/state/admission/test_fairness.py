@@ -99,7 +99,7 @@ def test_wrong_predictions_do_not_change_the_parts(
 
 
 def test_readers_keep_their_part_when_batches_take_longer(simulate: Simulate) -> None:
-    """Shards of the batch take ten times what was predicted. The reader still gets two thirds of the time."""
+    """Shards of the batch take ten times as long as predicted. The reader still gets two thirds of the time."""
     queue = simulate(1)
     batch, stream = queue.batch(1_000 * SHARD_SIZE, predicted=SHARD_SIZE / 10), queue.stream()
     for index in range(100):

@@ -36,6 +36,9 @@ class Tenants(Protocol):
         Called for each request, signed link, live event and requested stream shard.
         """
 
+    def permits(self, scope: Scope) -> bool:
+        """Return whether the caller of the present request, once identified, has a scope. It refuses nothing."""
+
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Refuse the creation of one more resource. `prefix` is the prefix of its id: "fit", "labelset", "stream"...
 
@@ -55,6 +58,10 @@ class OneTenant:
 
     def check(self, tenant: str) -> None:
         """Accept every tenant."""
+
+    def permits(self, scope: Scope) -> bool:
+        """Return True: the one tenant may do everything."""
+        return True
 
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Accept every creation."""

@@ -61,6 +61,11 @@ class KeyedTenants:
         if caller is not None:
             self._find(caller.text)
 
+    def permits(self, scope: Scope) -> bool:
+        """Return whether the caller of the present request has a scope; False before it is identified."""
+        caller = CALLER.get()
+        return caller is not None and scope in caller.scopes
+
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Raise `QuotaExceeded` if too many jobs of the tenant wait, or it has stored too much."""
         limits = self._table.limits(tenant)

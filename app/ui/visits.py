@@ -49,6 +49,11 @@ class Visit:
         """Whether the service uses API keys, so that a visitor can sign out."""
         return uses_keys(self.exchange.request)
 
+    @property
+    def may_write(self) -> bool:
+        """Whether the visitor's key permits what forms send."""
+        return self.services.tenants.permits("write")
+
     def page(self, template: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401
         """Return a page, or a part of one."""
         text = render(template, visit=self, path=self.exchange.request.url.path, **context)

@@ -48,6 +48,9 @@ class Keyed:
         if tenant in self.blocked:
             raise HTTPException(403, f"'{tenant}' is blocked.")
 
+    def permits(self, scope: Scope) -> bool:
+        return True
+
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         del ledger
         num_things = len(store.children(keys.noun_prefix(tenant, f"{prefix}s")))

@@ -155,3 +155,21 @@ def test_a_revoked_key_is_asked_for_again(
     assert "revoked" in words(page)
     part = client.get("/ui", headers={"HX-Request": "true"})
     assert part.headers["HX-Redirect"] == "/ui/sign-in"
+
+
+@pytest.mark.parametrize(
+    "page", ["batches", "evaluations", "fits", "generators", "labelings", "labelsets", "streams"]
+)
+@pytest.mark.parametrize("may_write", [False, True])
+def test_a_form_says_that_a_key_may_only_read(
+    client: httpx2.Client,
+    issue: Issue,
+    page: str,
+    may_write: bool,
+) -> None:
+    """Its buttons are off, and no script checks it: the service would refuse both."""
+    sign_in(client, text_of(issue(scopes=("read", "write") if may_write else ("read",))))
+    form = client.get(f"/ui/{page}/new")
+    assert form.status_code == 200
+    sends = "hx-trigger" in form.text or '<button class="main">' in form.text
+    assert ("may only read" in words(form), sends) == (not may_write, may_write)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.arrays import FeatureMaps
 from models.downstream import augmentation
 from models.downstream.augmentation import Draws
-from models.downstream.mirroring import Swaps, is_identity, swapped
+from models.tasks.mirroring import Swaps, is_identity, swapped
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs, Part, PixelImages
 from models.labels.drawing import pixel_weights
@@ -49,12 +49,12 @@ class Source:
 
     @classmethod
     def of(
-        cls, pairs: Pairs, odds: Weights, *, swaps: Swaps | None, device: torch.device
+        cls, pairs: Pairs, odds: Weights, *, tasks: TaskSet, swaps: Swaps | None, device: torch.device
     ) -> "Source":
         """`swaps` exchange left and right names in mirrored images; None: no image is mirrored."""
         labels, offset = pairs.labels, 0
         if swaps is not None and not all(is_identity(swap) for swap in swaps.values()):
-            labels, offset = _joined(labels, swapped(labels, swaps)), len(pairs)
+            labels, offset = labels.with_more(swapped(labels, tasks, swaps)), len(pairs)
         return cls(
             images=pairs.images.to(device),
             labels=labels.to(device),
@@ -169,8 +169,3 @@ def _drawn(odds: Odds, count: int, rng: torch.Generator) -> Pixels:
     steps = (torch.arange(count, device=odds.device) + starts) / count * ends[:, -1:]
     found: Tensor = torch.searchsorted(ends, steps.contiguous(), right=True)
     return found.clamp(max=odds.shape[1] - 1)
-
-
-def _joined(first: Labels, second: Labels) -> Labels:
-    tensors = {name: torch.cat([tensor, second[name]]) for name, tensor in first.by_task.items()}
-    return Labels(first.label_px, **tensors)

@@ -19,7 +19,7 @@ from models.downstream import batches
 from models.downstream.adapted import NetworkBuilder
 from models.downstream.batches import Lesson, Source
 from models.downstream.frozen import FeatureFunction, FrozenHead, tap_channels
-from models.downstream.mirroring import Swaps
+from models.tasks.mirroring import Swaps
 from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
@@ -110,6 +110,7 @@ class _Training:
         self.source = Source.of(
             _standardized(training, scales),
             odds,
+            tasks=plan.tasks,
             swaps=plan.swaps if options.flip else None,
             device=plan.device,
         )
@@ -117,7 +118,7 @@ class _Training:
         if len(held_out):
             kept = _standardized(pairs.select(held_out), scales)
             even = torch.ones(len(kept))
-            self.validation = Source.of(kept, even, swaps=None, device=plan.device)
+            self.validation = Source.of(kept, even, tasks=plan.tasks, swaps=None, device=plan.device)
         self.module = _network(plan)
         self.optimizer = torch.optim.AdamW(
             [one for one in self.module.parameters() if one.requires_grad],

@@ -5,6 +5,7 @@ Labels: [n, points, 3] of x and y in pixels of the label (the first pixel's cent
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -77,6 +78,14 @@ class KeypointTask(Task):
         """Return whole images: one labeled point gives every pixel of its image a target, the heat of the point."""
         known = (labels[:, :, 2] != ABSENT).any(dim=1)
         return known[:, None, None].expand(-1, *label_px)
+
+    def mirrored(self, labels: Keypoints, label_px: LabelPx) -> Keypoints:
+        x, y, visibility = labels.unbind(dim=2)
+        return torch.stack([label_px[1] - x, y, visibility], dim=2)
+
+    def swapped(self, labels: Keypoints, swap: Sequence[int]) -> Keypoints:
+        # A swap is its own inverse: keypoint i gets the place of its partner.
+        return labels[:, list(swap)]
 
     def traits(self, labels: Keypoints) -> Presence:
         """Return the points that are labeled in each image."""

@@ -3,6 +3,7 @@
 Labels: masks [n, h, w] of class indices (bytes or wider), 255 = ignore. Outputs: one logit per class.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -61,6 +62,11 @@ class SegmentationTask(Task):
         # Image by image: a comparison [images, classes, h, w] would be gigabytes at 1024 px.
         classes = torch.arange(self.num_classes, device=labels.device)
         return torch.stack([torch.isin(classes, mask) for mask in labels])
+
+    def swapped(self, labels: Masks, swap: Sequence[int]) -> Masks:
+        table = torch.arange(IGNORE_INDEX + 1, device=labels.device)
+        table[: len(swap)] = torch.tensor(swap, device=labels.device)
+        return table[labels.long()].to(labels.dtype)
 
     def scale(self, labels: Masks, balance: float) -> "ClassScale":
         return ClassScale(class_weights(labels, self.num_classes, balance))

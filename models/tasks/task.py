@@ -6,7 +6,7 @@ names a task, so a new task is one new file and one row.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -174,6 +174,14 @@ class Task(ABC):
     def focus(self, labels: Tensor, label_px: LabelPx) -> PixelScores | None:
         """Return weights of the pixels that training may draw more often (boundaries); None without such pixels."""
         return None
+
+    def mirrored(self, labels: Tensor, label_px: LabelPx) -> Tensor:
+        """Return the labels of mirrored images, where every part keeps its name; by default those of maps."""
+        return labels.flip(-1)
+
+    def swapped(self, labels: Tensor, swap: Sequence[int]) -> Tensor:
+        """Return labels in which class or keypoint i is called `swap[i]`; labels without names stay."""
+        return labels
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them; a field that is None is left out."""

@@ -116,6 +116,12 @@ class Labels:
         """Return the labels of some of the images, in the requested order."""
         return self._with({name: tensor[images] for name, tensor in self.by_task.items()})
 
+    def with_more(self, others: "Labels") -> "Labels":
+        """Return these labels followed by those of other images of the same size and tasks."""
+        return self._with(
+            {name: torch.cat([tensor, others[name]]) for name, tensor in self.by_task.items()}
+        )
+
     def of(self, tasks: TaskSet) -> "Labels":
         """Return the labels of these tasks alone. Raise ValueError for a task without labels, or with misfits."""
         missing = [name for name in tasks.names if name not in self.by_task]

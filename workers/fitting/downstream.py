@@ -3,7 +3,8 @@
 import torch
 
 from contracts.schemas import LabelSchema
-from models.downstream.mirroring import Swaps, swap_of
+from handsoff_shards.sides import mirrored_names
+from models.tasks.mirroring import Swaps
 from models.downstream.options import Precision
 from models.precision import has_fast_bfloat16
 from models.tasks.keypoints import KeypointTask
@@ -22,7 +23,7 @@ def mirror_swaps(labels: LabelSchema) -> Swaps | None:
         SegmentationTask.name: labels.classes,
         KeypointTask.name: labels.keypoints.names if labels.keypoints else (),
     }
-    swaps = {task: swap_of(parts) for task, parts in names.items() if parts}
+    swaps = {task: mirrored_names(parts) for task, parts in names.items() if parts}
     known = {task: swap for task, swap in swaps.items() if swap is not None}
     return known if len(known) == len(swaps) else None
 

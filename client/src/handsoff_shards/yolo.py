@@ -6,7 +6,6 @@ count the background. Every tenth sample is for validation. Ignored pixels belon
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from handsoff_shards.labels import Labels
 from handsoff_shards.reading import Entry, Exported, Format, ShardSet, objects_of, samples_of
 from handsoff_shards.regions import find_parts
+from handsoff_shards.sides import mirrored_names
 
 DECIMALS = 6
 IGNORED_NOTE = (
@@ -23,11 +23,6 @@ IGNORED_NOTE = (
 )
 VAL_EVERY = 10
 """One sample in ten is for validation: the second, the twelfth, ... So two samples give both splits."""
-
-_PAIRS = [("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R")]
-_OPPOSITE = {side: opposite for pair in _PAIRS for side, opposite in (pair, pair[::-1])}
-_SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OPPOSITE)})(?![A-Za-z])")
-"""A side as a word in a name: left_eye, mouth-right, L ear."""
 
 
 def yolo_seg_files(shards: ShardSet) -> Iterator[Entry]:
@@ -107,12 +102,10 @@ def mirrored_points(names: Sequence[str]) -> list[int] | None:
     """Return the index of the keypoint that each becomes in a mirrored image; None when the names do not say it.
 
     Ultralytics mirrors images only with this list, and a wrong list would give wrong labels. So at least one name has a
-    side (left_eye, mouth-right, L ear), and each of them has a partner. Names without a side do not change.
+    side (left_eye, mouth-right, L ear), and each of them has a partner.
     """
-    partners = [_SIDE.sub(lambda word: _OPPOSITE[word[0]], name) for name in names]
-    if not set(partners) <= set(names) or partners == list(names):
-        return None
-    return [names.index(partner) for partner in partners]
+    partners = mirrored_names(names)
+    return None if partners == list(range(len(names))) else partners
 
 
 def _shares(

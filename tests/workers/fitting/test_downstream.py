@@ -23,11 +23,11 @@ def test_sides_of_classes_and_keypoints_are_swapped() -> None:
     """Both tasks get the permutation of their names."""
     labels = LabelSchema.model_validate(
         {
-            "classes": ["none", "left eye", "right eye"],
+            "classes": ["none", "l_eye", "r_eye"],
             "keypoints": {"names": ["right", "nose", "left"]},
         }
     )
-    assert mirror_swaps(labels) == {"segmentation": (0, 2, 1), "keypoints": (2, 1, 0)}
+    assert mirror_swaps(labels) == {"segmentation": [0, 2, 1], "keypoints": [2, 1, 0]}
 
 
 def test_a_side_without_a_partner_forbids_mirroring() -> None:

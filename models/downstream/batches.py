@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from models.arrays import FeatureMaps
 from models.downstream import augmentation
 from models.downstream.augmentation import Draws
-from models.tasks.mirroring import Swaps, is_identity, swapped
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs, Part, PixelImages
 from models.labels.drawing import pixel_weights
 from models.tasks.depth import DepthTask
+from models.tasks.mirroring import Swaps, is_identity, swapped
 from models.tasks.task import Loss, Places, Scale
 from models.tasks.task_set import Labels, TaskSet
 
@@ -49,7 +49,13 @@ class Source:
 
     @classmethod
     def of(
-        cls, pairs: Pairs, odds: Weights, *, tasks: TaskSet, swaps: Swaps | None, device: torch.device
+        cls,
+        pairs: Pairs,
+        odds: Weights,
+        *,
+        tasks: TaskSet,
+        swaps: Swaps | None,
+        device: torch.device,
     ) -> "Source":
         """`swaps` exchange left and right names in mirrored images; None: no image is mirrored."""
         labels, offset = pairs.labels, 0

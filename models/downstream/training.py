@@ -19,7 +19,6 @@ from models.downstream import batches
 from models.downstream.adapted import NetworkBuilder
 from models.downstream.batches import Lesson, Source
 from models.downstream.frozen import FeatureFunction, FrozenHead, tap_channels
-from models.tasks.mirroring import Swaps
 from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
@@ -27,6 +26,7 @@ from models.downstream.state import Best, pack_state, unpack_state
 from models.downstream.unet import UNet, UNetConfig
 from models.labels.cross_validation import deal_folds
 from models.states import StateRefused
+from models.tasks.mirroring import Swaps
 from models.tasks.task import Scale
 from models.tasks.task_set import Labels, TaskSet
 
@@ -118,7 +118,9 @@ class _Training:
         if len(held_out):
             kept = _standardized(pairs.select(held_out), scales)
             even = torch.ones(len(kept))
-            self.validation = Source.of(kept, even, tasks=plan.tasks, swaps=None, device=plan.device)
+            self.validation = Source.of(
+                kept, even, tasks=plan.tasks, swaps=None, device=plan.device
+            )
         self.module = _network(plan)
         self.optimizer = torch.optim.AdamW(
             [one for one in self.module.parameters() if one.requires_grad],

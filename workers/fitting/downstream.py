@@ -4,10 +4,10 @@ import torch
 
 from contracts.schemas import LabelSchema
 from handsoff_shards.sides import mirrored_names
-from models.tasks.mirroring import Swaps
 from models.downstream.options import Precision
 from models.precision import has_fast_bfloat16
 from models.tasks.keypoints import KeypointTask
+from models.tasks.mirroring import Swaps
 from models.tasks.segmentation import SegmentationTask
 
 MAX_PX = 256

@@ -23,6 +23,7 @@ from contracts.fits.options import (
     resolve_ensemble,
     resolve_inversion,
 )
+from contracts.generators.families import family_of
 from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
@@ -122,7 +123,7 @@ def _resolve(
     inverter_digest = _inverter_digest(services, ref.tenant, generator, body.inverter)
     validation = _validation(services, ref, body.validation_labelset)
     labelset = source.check(ref, idempotency)  # last, because decoding files takes longest
-    options = _resolve_options(body.options, labelset, generator, source)
+    options = _resolve_options(services, body.options, labelset, generator, source)
     labels = labelset.labels.only(options.tasks)
     pointer, owner = source.pointer, source.owner
     flaws = [
@@ -150,7 +151,11 @@ def _resolve(
 
 
 def _resolve_options(
-    options: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator, source: Source
+    services: Services,
+    options: FitOptions,
+    labelset: LabelsetManifest,
+    generator: StoredGenerator,
+    source: Source,
 ) -> ResolvedFitOptions:
     """Return the options with presets and defaults as numbers. Raises `InvalidRequest` for a task without labels."""
     return ResolvedFitOptions(
@@ -158,10 +163,17 @@ def _resolve_options(
         inversion=resolve_inversion(
             options.inversion, has_discriminator=generator.discriminator is not None
         ),
-        ensemble=resolve_ensemble(options.ensemble),
+        ensemble=resolve_ensemble(
+            options.ensemble, flips_by_default=_inverts_exactly(services, generator)
+        ),
         estimate=options.estimate,
         framing=options.framing,
     )
+
+
+def _inverts_exactly(services: Services, generator: StoredGenerator) -> bool:
+    """Return whether codes of images are found without an encoder or a search, so that more images cost nothing."""
+    return not family_of(generator, services.families).has_inverters
 
 
 def _generator(services: Services, tenant: str, generator_id: str) -> StoredGenerator:

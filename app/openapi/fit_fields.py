@@ -95,6 +95,12 @@ FIT_FIELDS: Table = {
         0.0,
     ),
     "keypoint_share": Described("Share of pixels sampled at keypoints. With `boundary_share` at most 1.", 0.0),
+    "EnsembleOptions.flips": Described("Whether the fit also trains on mirrored images.", True),
+    "EnsembleChoice.flips": Described(
+        "Also train on the mirrored images, with left and right names swapped; not where a side has no partner. By"
+        " default where inversion is exact (diffusion models); elsewhere they are inverted too.",
+        True,
+    ),
     # Metrics
     "reconstruction_psnr_db": Described("Mean PSNR of the reconstructions, in dB.", 24.5),
     "FitMetrics.images": Described("Reconstruction quality of each image."),
@@ -156,6 +162,7 @@ FIT_FIELDS: Table = {
     "FitMetrics.framing": Described(
         "The part of the images that matches the generator's framing; null for the whole image.",
     ),
+    "FitMetrics.flips": Described("Whether the fit trained on mirrored images too.", True),
     "FitMetrics.min_tap_px": Described("The minimum size of a feature map, in pixels per side.", 0),
     "FitMetrics.perceptual_sha256": Described("The mounted weights that the inversion used; null for none.", DIGEST),
     "FitMetrics.training_curve": Described(

@@ -21,9 +21,11 @@ from models.downstream.pairs import Pairs
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import train_ensemble
 from models.sampling import Candidate, CandidateDraws
+from models.tasks.mirroring import mirrored
 from models.tasks.segmentation import ClassVotes, SegmentationTask
 from models.tasks.task_set import Labels, TaskSet
 from workers.evaluating.scoring import ImageScores, score_batches
+from workers.fitting.downstream import mirror_swaps
 
 SAMPLE_SEED = 11
 MICRO_BATCH = 32
@@ -94,10 +96,16 @@ class Domain:
     def fit(self, draw: int, count: int) -> LabelGenerator:
         """Fit with the default options, as the service does."""
         real, generator = self.real(draw, count), self.networks.generator
+        codes = self._codes(f"labelled-{draw}-{count}", real)
+        labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
+        swaps = mirror_swaps(self.data.schema)
+        if self.networks.inverter.is_exact and swaps is not None:
+            codes = torch.cat([codes, codes.flip(3)])
+            labels = labels.with_more(mirrored(labels, self.tasks, swaps))
         ensemble = train_ensemble(
             generator,
-            self._codes(f"labelled-{draw}-{count}", real),
-            Labels(real.px, segmentation=real.labels["segmentation"].long()),
+            codes,
+            labels,
             tasks=self.tasks,
             options=ensemble_options(),
             seed=draw,

@@ -186,7 +186,8 @@ class FitMetrics(Model):
     option `framing: center` it is the part that the fit used.
     `estimate` needs no further labelled images; `advice` says how to improve it. `warnings` say where generated pairs
     would teach badly, by `comparison` and by `generated`, the shares of classes in generated samples.
-    `min_tap_px`: the fit reads the generator's features of this many pixels and more.
+    `min_tap_px`: the fit reads the generator's features of this many pixels and more. `flips`: it trained on mirrored
+    images too.
     `perceptual_sha256` are the mounted weights of the inversion's perceptual distance; none without them.
     `training_curve` has at most 50 points of the training; fits of earlier versions have none.
     """
@@ -203,6 +204,7 @@ class FitMetrics(Model):
     advice: tuple[str, ...] = ()
     framing: ImagePart | None = None
     min_tap_px: int = 0
+    flips: bool = False
     perceptual_sha256: Sha256 | None = None
     training_curve: tuple[TrainingPoint, ...] = ()
     stage_seconds: dict[str, float]

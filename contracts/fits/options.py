@@ -101,17 +101,15 @@ def resolve_inversion(
     return preset.model_copy(update=overrides)
 
 
-class EnsembleOptions(Model):
+class EnsembleNumbers(Model):
     """The training of the ensemble of label heads: all members at once, on `batch_pixels` pixels per member and step.
 
-    `kind` "compact" reduces the first layers of the trained members to `rank` shared dimensions, "paper" keeps them;
-    stored requests without a kind are the paper's. Features of fewer than `min_tap_px` pixels either way are not read;
+    A compact ensemble has `rank` shared dimensions. Features of fewer than `min_tap_px` pixels either way are not read;
     with None the fit chooses between all features and those of 16 pixels and more, by its estimate.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
 
-    kind: EnsembleKind = "paper"
     rank: Annotated[int, Field(ge=1, le=512)] = 96
     min_tap_px: TapPx | None = 0
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
@@ -133,16 +131,34 @@ class EnsembleOptions(Model):
         return self
 
 
-class EnsembleChoice(EnsembleOptions):
-    """A caller's choice of the ensemble: any single value that replaces a default."""
+class EnsembleOptions(EnsembleNumbers):
+    """The training of the ensemble of label heads, with every default resolved.
+
+    `kind` "compact" reduces the first layers of the trained members to `rank` shared dimensions, "paper" keeps them.
+    With `flips` it trains on the mirrored labelled images too. Stored requests without these fields are the paper's.
+    """
+
+    kind: EnsembleKind = "paper"
+    flips: bool = False
+
+
+class EnsembleChoice(EnsembleNumbers):
+    """A caller's choice of the ensemble: any single value that replaces a default.
+
+    `flips` null: where inversion is exact, which costs nothing, and every name of a side has a partner.
+    """
 
     kind: EnsembleKind = "compact"
+    flips: bool | None = None
 
 
-def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
-    """Return every number of the ensemble, also where the caller named only its kind."""
-    resolved = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
-    return EnsembleOptions.model_validate(resolved.model_dump())
+def resolve_ensemble(
+    choice: EnsembleKind | EnsembleChoice, *, flips_by_default: bool = False
+) -> EnsembleOptions:
+    """Return every value of the ensemble, also where the caller named only its kind."""
+    chosen = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
+    flips = flips_by_default if chosen.flips is None else chosen.flips
+    return EnsembleOptions.model_validate({**chosen.model_dump(), "flips": flips})
 
 
 class FitOptions(Model):

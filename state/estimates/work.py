@@ -98,6 +98,8 @@ def _of_fit(store: Store, request: FitRequest) -> Work | None:
     size, share = _size(request.generator)
     inversion, ensemble = request.options.inversion, request.options.ensemble
     inverting = _INVERTING * images * inversion.steps / 100
+    if ensemble.flips:  # the mirrored images are inverted too
+        inverting *= 2
     training = _TRAINING + (_ESTIMATING if request.options.estimate else 0)
     training *= ensemble.steps / 1_500 * ensemble.num_members / 10
     how = "estimated fit" if request.options.estimate else "fit"

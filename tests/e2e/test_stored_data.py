@@ -69,6 +69,7 @@ ADDED: dict[str, Any] = {
     "estimate": None,
     "deliver_to": None,
     "delivery": None,
+    "flips": False,
     "croissant": None,
     "steering": None,
     "steering_version": None,

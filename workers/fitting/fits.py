@@ -20,6 +20,7 @@ from workers.fitting.choosing import choose_features
 from workers.fitting.estimates import CrossValidation, cross_validate
 from workers.fitting.inverting import FitInverter
 from workers.fitting.labelling import Labelled, label_codes
+from workers.fitting.mirroring import Mirrored
 from workers.fitting.options import training_options
 from workers.fitting.pairs import Pairs, read_labelset
 from workers.fitting.reframing import reframed
@@ -50,6 +51,7 @@ def _fit(run: Run) -> FitManifest:
     _check_labelled(pairs)
     kept = KeptCodes(run, request, request.labelset.id)
     inversion = inverter.invert(pairs, run.steps("inverting"), kept)
+    mirrored = Mirrored.of(run, request, inverter, pairs, kept)
     cache_bytes = run.machine.settings.feature_cache_bytes
     trainer = Trainer(
         generator=inverter.generator,
@@ -59,6 +61,7 @@ def _fit(run: Run) -> FitManifest:
         seed=request.seed,
         micro_batches=run.machine.micro_batches,
         digest=request.generator.digest,
+        mirrored=mirrored,
         states=SavedStates(run),
     )
     trainer, estimated = _estimate(run, request, trainer)
@@ -85,6 +88,7 @@ def _fit(run: Run) -> FitManifest:
         comparison=comparison,
         generated=generated,
         min_tap_px=trainer.options.min_tap_px,
+        flips=mirrored is not None,
         framing=images.framing,
         perceptual_sha256=inverter.perceptual_sha256,
         losses=losses,

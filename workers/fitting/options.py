@@ -9,7 +9,8 @@ IMAGES_PER_ROUND = 16
 
 def training_options(options: EnsembleOptions, *, cache_bytes: int) -> training.EnsembleOptions:
     """Return the options of an ensemble's training. Without a `min_tap_px`, training starts with 0."""
-    numbers = {**options.model_dump(), "min_tap_px": options.min_tap_px or 0}
+    # The training sees mirrored images as further images.
+    numbers = {**options.model_dump(exclude={"flips"}), "min_tap_px": options.min_tap_px or 0}
     return training.EnsembleOptions(
         **numbers, images_per_round=IMAGES_PER_ROUND, cache_bytes=cache_bytes
     )

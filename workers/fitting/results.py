@@ -48,6 +48,7 @@ class FitQuality:
     comparison: RealComparison | None
     generated: GeneratedShares | None
     min_tap_px: int
+    flips: bool
     framing: Framing
     perceptual_sha256: str | None
     losses: Sequence[LossPoint]
@@ -127,6 +128,7 @@ def _metrics(
         advice=(framing, *advice) if framing else advice,
         framing=_part(quality.framing),
         min_tap_px=quality.min_tap_px,
+        flips=quality.flips,
         perceptual_sha256=quality.perceptual_sha256,
         training_curve=tuple(
             TrainingPoint(step=point.step, loss=round(point.loss, _LOSS_DIGITS))

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.training import EnsembleOptions, OnLosses, train_ensemble
 from models.states import AT_START, Resumption
-from models.tasks.task_set import TaskSet
+from models.tasks.task_set import Labels, TaskSet
+from workers.fitting.mirroring import Mirrored
 from workers.fitting.pairs import Pairs
 from workers.runtime.micro_batches import MicroBatches
 from workers.saving.saved_states import SavedStates
@@ -19,8 +21,9 @@ from workers.saving.saved_states import SavedStates
 class Trainer:
     """Trains ensembles on labelled images and their codes.
 
-    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes. With
-    `states`, a training continues from the state of an earlier attempt.
+    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes. The
+    `mirrored` images are trained on wherever their originals are. With `states`, a training continues from the state of
+    an earlier attempt.
     """
 
     generator: Generator
@@ -30,6 +33,7 @@ class Trainer:
     seed: int
     micro_batches: MicroBatches
     digest: str
+    mirrored: Mirrored | None = None
     states: SavedStates | None = None
 
     def train(
@@ -48,8 +52,9 @@ class Trainer:
         gets the curve of the loss.
         """
         images = range(len(self.pairs)) if indices is None else indices
-        largest = min(options.images_per_round, len(images))
-        labels = self.pairs.label_tensors(images)
+        tasks = TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs))
+        codes, labels = self._examples(images, tasks)
+        largest = min(options.images_per_round, len(codes))
 
         def train(images_per_round: int) -> Ensemble:
             cache_bytes = options.cache_bytes * images_per_round // largest
@@ -57,9 +62,9 @@ class Trainer:
             def resumed(resumption: Resumption, on_step: Callable[[int, int], None]) -> Ensemble:
                 return train_ensemble(
                     self.generator,
-                    self.codes[list(images)],
+                    codes,
                     labels,
-                    tasks=TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs)),
+                    tasks=tasks,
                     options=replace(
                         options, images_per_round=images_per_round, cache_bytes=cache_bytes
                     ),
@@ -75,3 +80,11 @@ class Trainer:
             return self.states.of(f"{name}-{images_per_round}").resume(resumed, on_step)
 
         return self.micro_batches.shrinking("training", self.digest, train, largest=largest)
+
+    def _examples(self, images: Sequence[int], tasks: TaskSet) -> tuple[Tensor, Labels]:
+        """Return the codes and labels of some images, followed by those of their mirrored images."""
+        codes, labels = self.codes[list(images)], self.pairs.label_tensors(images)
+        if self.mirrored is None:
+            return codes, labels
+        more = self.mirrored.labels(labels, tasks)
+        return torch.cat([codes, self.mirrored.codes[list(images)]]), labels.with_more(more)

@@ -1,6 +1,13 @@
 """The checks of a new fit: a request that would certainly fail is refused before it is queued."""
 
 import httpx2
+import pytest
+
+from contracts.generators.generator import GeneratorManifest, StoredGenerator
+from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import JobRef
+from state import keys, records
+from state.store import Store
 
 
 def test_a_perceptual_distance_needs_a_discriminator(
@@ -46,3 +53,25 @@ def test_an_unknown_ensemble_is_refused(client: httpx2.Client, labelset_id: str)
     answer = client.post("/v1/fits", json=body)
     assert answer.status_code == 422
     assert "compact" in answer.text
+
+
+@pytest.mark.parametrize("architecture", ["stylegan2", "diffusion"])
+def test_mirrored_images_are_the_default_where_they_cost_nothing(
+    client: httpx2.Client,
+    store: Store,
+    generator: StoredGenerator,
+    labelset_id: str,
+    architecture: str,
+) -> None:
+    """The images of a diffusion model are its codes, so more of them need no inversion. A choice comes first."""
+    key = keys.job_manifest(JobRef(tenant=DEFAULT_TENANT, id=generator.id))
+    manifest = records.read(store, key, GeneratorManifest)
+    assert manifest is not None
+    changed = generator.model_copy(update={"architecture": architecture})
+    records.write(store, key, manifest.model_copy(update={"generator": changed}))
+    flips = []
+    for ensemble in ({}, {"flips": True}, {"flips": False}):
+        body = {"generator": "tiny-32", "labelset": labelset_id, "options": {"ensemble": ensemble}}
+        fit = client.get(client.post("/v1/fits", json=body).headers["location"]).json()
+        flips.append(fit["options"]["ensemble"]["flips"])
+    assert flips == [architecture == "diffusion", True, False]

@@ -50,6 +50,10 @@ def test_progress_is_one_line() -> None:
         ({}, ("inverting", "estimating", "comparing", "training", "sampling", "labelling")),
         ({"options": {"estimate": False}}, ("inverting", "training", "labelling")),
         (
+            {"options": {"estimate": False, "ensemble": {"flips": True}}},
+            ("inverting", "inverting mirrored", "training", "labelling"),
+        ),
+        (
             {"validation_labelset": {"id": "l", "digest": "0"}, "options": {"estimate": False}},
             ("inverting", "training", "labelling", "inverting held-out", "labelling held-out"),
         ),

@@ -69,7 +69,21 @@ def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
         FitOptions.model_validate({"ensemble": undecided, "estimate": False})
 
 
+@pytest.mark.parametrize(
+    ("flips", "by_default", "resolved"),
+    [(None, True, True), (None, False, False), (False, True, False), (True, False, True)],
+)
+def test_a_choice_of_flips_replaces_the_default(
+    flips: bool | None,  # noqa: FBT001 - parameters of the test
+    by_default: bool,  # noqa: FBT001
+    resolved: bool,  # noqa: FBT001
+) -> None:
+    """Without a choice the generator decides."""
+    choice = EnsembleChoice(flips=flips)
+    assert resolve_ensemble(choice, flips_by_default=by_default).flips is resolved
+
+
 def test_an_old_request_keeps_the_papers_ensemble() -> None:
     """A request that was stored without a choice keeps its meaning."""
     old = EnsembleOptions.model_validate({"num_members": 3})
-    assert (old.kind, old.min_tap_px) == ("paper", 0)
+    assert (old.kind, old.min_tap_px, old.flips) == ("paper", 0, False)

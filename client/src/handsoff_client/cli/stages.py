@@ -14,6 +14,7 @@ Seconds = Mapping[str, float]
 
 FIT_SECONDS: Seconds = {
     "inverting": 96.0,
+    "inverting mirrored": 96.0,
     "estimating": 163.0,
     "comparing": 80.0,
     "training": 136.0,
@@ -134,12 +135,18 @@ def _plan(job: Job) -> tuple[str, ...]:
         return _evaluation_plan(job)
     if not isinstance(job, Fit):
         return _PLANS.get(job.kind, ())
-    options = job.json.get("options")
-    estimates = not isinstance(options, Mapping) or options.get("estimate", True)
+    options = _mapping(job.json.get("options"))
+    estimates = options.get("estimate", True)
+    mirrored = ("inverting mirrored",) if _mapping(options.get("ensemble")).get("flips") else ()
     heldout = ("inverting held-out", "labelling held-out") if job.validation_labelset else ()
     checks = ("estimating", "comparing") if estimates else ()
     samples = ("sampling",) if estimates else ()
-    return ("inverting", *checks, "training", *samples, "labelling", *heldout)
+    return ("inverting", *mirrored, *checks, "training", *samples, "labelling", *heldout)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    """Return a JSON object; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _evaluation_plan(evaluation: Evaluation) -> tuple[str, ...]:

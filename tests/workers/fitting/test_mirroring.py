@@ -1,0 +1,115 @@
+"""A fit that also trains on the mirrored images."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from benchmarks.defaults import ensemble_options
+from contracts.ids import DEFAULT_TENANT
+from contracts.schemas import LabelSchema
+from models.generators.stylegan2.generator import Generator
+from models.tasks.task_set import Labels
+from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
+from workers.fitting import fits, trainer
+from workers.fitting.mirroring import STAGE, Mirrored, MirroredImages
+from workers.fitting.pairs import Pairs, read_labelset
+from workers.fitting.trainer import Trainer
+from workers.runtime.micro_batches import MicroBatches
+
+FLIPS = QUICK.model_copy(
+    update={"ensemble": QUICK.ensemble.model_copy(update={"flips": True}), "estimate": True}
+)
+
+
+class Noise:
+    """Two images of noise with conditions 3 and 4."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def image_tensor(self, indices: Sequence[int]) -> torch.Tensor:
+        rng = torch.Generator().manual_seed(0)
+        return torch.rand(2, 3, 4, 6, generator=rng)[list(indices)]
+
+    def condition_tensor(self, indices: Sequence[int]) -> torch.Tensor:
+        return torch.tensor([3, 4])[list(indices)]
+
+
+def _ignore(done: int, total: int) -> None:
+    """Take the steps of a training."""
+
+
+def test_images_exchange_left_and_right() -> None:
+    """Pixels are mirrored from side to side; conditions stay."""
+    noise, mirrored = Noise(), MirroredImages(Noise())
+    assert len(mirrored) == 2
+    assert torch.equal(mirrored.image_tensor([1])[..., 0], noise.image_tensor([1])[..., -1])
+    assert torch.equal(mirrored.image_tensor([1]).flip(3), noise.image_tensor([1]))
+    conditions = mirrored.condition_tensor([1])
+    assert conditions is not None
+    assert conditions.tolist() == [4]
+
+
+def test_a_training_sees_the_mirrored_images_of_its_images(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Image 1 of two brings its mirrored code and label, with classes that exchange their names, and no other."""
+    seen: list[tuple[torch.Tensor, Labels]] = []
+
+    def train_ensemble(
+        generator: Generator, codes: torch.Tensor, labels: Labels, **_: object
+    ) -> str:
+        seen.append((codes, labels))
+        return "an ensemble"
+
+    monkeypatch.setattr(trainer, "train_ensemble", train_ensemble)
+    store, pinned = scene.machine.store, scene.add_labelset(num_images=2)
+    labelset = read_labelset(store, DEFAULT_TENANT, pinned)
+    codes = torch.arange(2.0)[:, None, None].expand(2, CONFIG.num_ws, CONFIG.w_dim)
+    Trainer(
+        generator=Generator(CONFIG),
+        pairs=Pairs.read(store, labelset, fit=LABELS, px=(PX, PX)),
+        codes=codes,
+        options=ensemble_options(),
+        seed=0,
+        micro_batches=MicroBatches(1),
+        digest="",
+        mirrored=Mirrored(codes + 10, {"segmentation": [1, 0]}),
+    ).train(ensemble_options(), _ignore, [1])
+    ((codes, labels),) = seen
+    assert codes[:, 0, 0].tolist() == [1.0, 11.0]
+    original, mirrored = labels["segmentation"]
+    # The left half is of class "left"; mirrored it is on the right, and of class "right" there.
+    assert torch.equal(mirrored, original)
+    assert torch.equal(mirrored.flip(1), 1 - original)
+
+
+def test_a_fit_inverts_and_reports_mirrored_images(scene: Scene) -> None:
+    """The estimate trains on them too. Only the codes of the labelled images themselves are stored and scored."""
+    fit = scene.request_fit(FLIPS)
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert (metrics.flips, len(metrics.images)) == (True, 4)
+    assert STAGE in metrics.stage_seconds
+
+
+def test_a_side_without_a_partner_is_not_mirrored(scene: Scene) -> None:
+    """A mirrored left half would be a right half, which has no name: the fit says that it did not mirror."""
+    lonely = LabelSchema(classes=("left", "other"), colors=LABELS.colors)
+    fit = scene.request_fit(FLIPS, labels=lonely)
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert not metrics.flips
+    assert STAGE not in metrics.stage_seconds
+
+
+def test_a_fit_without_flips_is_as_before(scene: Scene) -> None:
+    """Requests that were stored without the option train on the labelled images alone."""
+    fit = scene.request_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert not metrics.flips

@@ -18,6 +18,7 @@ from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.real_data import RealData
 from models.arrays import Codes
 from models.downstream.pairs import Pairs
+from models.generators.generator import Mirrorable
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import train_ensemble
 from models.sampling import Candidate, CandidateDraws
@@ -98,15 +99,17 @@ class Domain:
         real, generator = self.real(draw, count), self.networks.generator
         codes = self._codes(f"labelled-{draw}-{count}", real)
         labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
-        swaps = mirror_swaps(self.data.schema)
-        if self.networks.inverter.is_exact and swaps is not None:
-            codes = torch.cat([codes, codes.flip(3)])
+        swaps = mirror_swaps(self.data.schema) if isinstance(generator, Mirrorable) else None
+        if swaps is not None:
+            assert isinstance(generator, Mirrorable)
+            codes = torch.cat([codes, generator.mirrored(codes)])
             labels = labels.with_more(mirrored(labels, self.tasks, swaps))
         ensemble = train_ensemble(
             generator,
             codes,
             labels,
             tasks=self.tasks,
+            swaps=swaps,
             options=ensemble_options(),
             seed=draw,
         )
@@ -153,10 +156,10 @@ class Domain:
 def _labelled(fitted: LabelGenerator, codes: Codes) -> Iterator[dict[str, Tensor]]:
     """Yield the fields of `Generated`, micro-batch by micro-batch."""
     for part in codes.split(MICRO_BATCH):
-        synthesis = fitted.generator.synthesize(part)
-        votes = fitted.label(synthesis.taps).of(ClassVotes)
+        images, counted = fitted.vote(part)
+        votes = counted.of(ClassVotes)
         yield {
-            "images": to_bytes(synthesis.images).permute(0, 3, 1, 2),
+            "images": to_bytes(images).permute(0, 3, 1, 2),
             "masks": votes.labels()["masks"],
             "probabilities": (votes.probabilities * 255).round().byte(),
             "uncertainty": votes.uncertainty.half(),

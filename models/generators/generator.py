@@ -92,6 +92,15 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Mirrorable(Protocol):
+    """A generator that finds the code of a mirrored image without an inversion."""
+
+    # codes => codes
+    def mirrored(self, codes: Codes) -> Codes:
+        """Return the codes of the mirrored images."""
+
+
+@runtime_checkable
 class Steerable(Protocol):
     """A generator whose codes cost little to sample, and are moved by adding one vector to each.
 

@@ -5,7 +5,7 @@ labels whole images with the same weights. A compact ensemble (`compact.py`) has
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -42,6 +42,8 @@ class EnsembleConfig(JsonConfig):
     # The first tap that is read. Without taps below 16 px portraits gained 1.7 to 2.1 points of held-out mIoU,
     # photographs lost 1.8 (LOG.md, "The coarsest features"), so all taps are the default.
     first_tap: int = 0
+    # How names change in mirrored images, if the members also label those and vote twice (decision 0055).
+    swaps: dict[str, list[int]] | None = field(default=None, hash=False)
 
     def read(self, taps: Sequence[Tensor]) -> Taps:
         """Return the taps that the members read."""

@@ -19,7 +19,7 @@ from models.arrays import (
     Scores,
     Taps,
 )
-from models.generators.generator import Generator
+from models.generators.generator import Generator, Mirrorable
 from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
 from models.tasks.ensemble_votes import EnsembleVotes
@@ -67,6 +67,10 @@ class LabelGenerator:
                 f"expected taps of {expected} channels, got {actual} from the generator; "
                 "use the generator that the ensemble was fitted on"
             )
+        if ensemble.config.swaps is not None and not isinstance(generator, Mirrorable):
+            raise ValueError(
+                "the ensemble labels mirrored images too, which need a generator that mirrors codes"
+            )
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.layout.image_px
         # Prepared once: normalizations are folded in and weights are laid out for the products.
@@ -88,25 +92,37 @@ class LabelGenerator:
         Raise ValueError for options when the ensemble has no masks.
         """
         self._check(options)
-        # 1. codes => images [n, 3, h, w] and taps
-        synthesis = self.generator.synthesize(codes)
-        # 2. taps => outputs of one member after the other => running votes of every task
-        votes = self.label(synthesis.taps).votes
+        # 1. codes => images [n, 3, h, w] and running votes of every task
+        images, counted = self.vote(codes)
+        votes = counted.votes
         scores = {task: task_votes.scores.cpu() for task, task_votes in votes.items()}
         first = next(iter(votes))
-        # 3. votes => labels, on the CPU for the encoders
+        # 2. votes => labels, on the CPU for the encoders
         labels: dict[str, TaskLabels] = {
             task: {name: tensor.cpu() for name, tensor in task_votes.refined(options).items()}
             for task, task_votes in votes.items()
         }
         return Rendered(
-            images=to_bytes(synthesis.images),
+            images=to_bytes(images),
             # the map and the score of the first task; `task_scores` has the scores of all
             uncertainty=votes[first].uncertainty.cpu(),
             scores=scores[first],
             task_scores=scores,
             labels=labels,
         )
+
+    @torch.no_grad()
+    def vote(self, codes: Codes) -> tuple[Images, EnsembleVotes]:
+        """Return images, and the votes of the members: one each, or two where they label the mirrored images too."""
+        # codes => images [n, 3, h, w] and taps => outputs of one member after the other
+        synthesis = self.generator.synthesize(codes)
+        images, votes = synthesis.images, self.label(synthesis.taps)
+        if self.ensemble.config.swaps is not None:
+            assert isinstance(self.generator, Mirrorable)
+            del synthesis  # its taps are freed before those of the mirrored images exist
+            taps = self.generator.synthesize(self.generator.mirrored(codes)).taps
+            votes.count_mirrored(self._head.maps(taps), self.ensemble.config.swaps)
+        return images, votes
 
     def _check(self, options: LabelOptions) -> None:
         names = self.ensemble.config.tasks.names

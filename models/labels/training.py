@@ -24,6 +24,7 @@ from models.labels.features import LabelledFeatures, synthesis_batch
 from models.labels.losses import LossPoint
 from models.states import AT_START, Resumption
 from models.tasks.keypoints import KeypointTask
+from models.tasks.mirroring import Swaps
 from models.tasks.segmentation import SegmentationTask
 from models.tasks.task import Scale
 from models.tasks.task_set import Labels, TaskSet
@@ -71,12 +72,14 @@ def train_ensemble(  # noqa: PLR0913 - keyword-only, most with a default
     tasks: TaskSet,
     options: EnsembleOptions,
     seed: int,
+    swaps: Swaps | None = None,
     on_step: OnStep | None = None,
     on_losses: OnLosses | None = None,
     resumption: Resumption = AT_START,
 ) -> Ensemble:
     """Minimize the tasks' losses on drawn pixels of the labeled images: Adam with a cosine schedule.
 
+    With `swaps` the ensemble will also label mirrored images, so the codes should include some.
     `on_step(done, total)` is called after every step; its exceptions pass through. `on_losses` gets the curve of the
     loss at the end. The same seed on the same machine gives the same ensemble and curve, also when it continues from a
     state.
@@ -94,6 +97,7 @@ def train_ensemble(  # noqa: PLR0913 - keyword-only, most with a default
         hidden=options.hidden,
         num_members=options.num_members,
         first_tap=generator.layout.first_tap(options.min_tap_px),
+        swaps=None if swaps is None else {name: list(swap) for name, swap in swaps.items()},
     )
     # Weights, drawn pixels and their order all follow from `seed`; torch's random state is restored afterwards.
     with torch.random.fork_rng():

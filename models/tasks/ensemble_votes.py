@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from models.arrays import FeatureMaps
+from models.tasks.mirroring import Swaps
 from models.tasks.task import LabelPx, Votes
 from models.tasks.task_set import TaskSet
 
@@ -35,3 +36,11 @@ class EnsembleVotes:
             for name, part in self._tasks.split(outputs, dim=1).items():
                 self.votes[name].add(part)
         return self
+
+    def count_mirrored(self, member_outputs: Iterable[FeatureMaps], swaps: Swaps) -> None:
+        """Add the members' outputs for the mirrored images, as further members."""
+        for outputs in member_outputs:
+            parts = self._tasks.split(outputs, dim=1)
+            for task in self._tasks:
+                swap = swaps.get(task.name, ())
+                self.votes[task.name].add(task.unmirrored(parts[task.name], swap))

@@ -87,6 +87,10 @@ class KeypointTask(Task):
         # A swap is its own inverse: keypoint i gets the place of its partner.
         return labels[:, list(swap)]
 
+    def unmirrored(self, outputs: FeatureMaps, swap: Sequence[int]) -> FeatureMaps:
+        # heat maps first, then visibilities
+        return outputs.flip(3)[:, [*swap, *(self.num_keypoints + one for one in swap)]]
+
     def traits(self, labels: Keypoints) -> Presence:
         """Return the points that are labeled in each image."""
         return labels[:, :, 2] != ABSENT

@@ -68,6 +68,9 @@ class SegmentationTask(Task):
         table[: len(swap)] = torch.tensor(swap, device=labels.device)
         return table[labels.long()].to(labels.dtype)
 
+    def unmirrored(self, outputs: FeatureMaps, swap: Sequence[int]) -> FeatureMaps:
+        return outputs.flip(3)[:, list(swap)]
+
     def scale(self, labels: Masks, balance: float) -> "ClassScale":
         return ClassScale(class_weights(labels, self.num_classes, balance))
 

@@ -183,6 +183,10 @@ class Task(ABC):
         """Return labels in which class or keypoint i is called `swap[i]`; labels without names stay."""
         return labels
 
+    def unmirrored(self, outputs: FeatureMaps, swap: Sequence[int]) -> FeatureMaps:
+        """Return raw outputs [n, outputs, h, w] for mirrored images as outputs for the images themselves."""
+        return outputs.flip(3)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them; a field that is None is left out."""
         # None is the default of optional fields, so leaving it out loses nothing.

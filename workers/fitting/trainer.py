@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.generators.generator import Generator
+from models.generators.generator import Generator, Mirrorable
 from models.labels.ensemble import Ensemble
 from models.labels.training import EnsembleOptions, OnLosses, train_ensemble
 from models.states import AT_START, Resumption
+from models.tasks.mirroring import Swaps
 from models.tasks.task_set import Labels, TaskSet
 from workers.fitting.mirroring import Mirrored
 from workers.fitting.pairs import Pairs
@@ -65,6 +66,7 @@ class Trainer:
                     codes,
                     labels,
                     tasks=tasks,
+                    swaps=self._swaps,
                     options=replace(
                         options, images_per_round=images_per_round, cache_bytes=cache_bytes
                     ),
@@ -80,6 +82,13 @@ class Trainer:
             return self.states.of(f"{name}-{images_per_round}").resume(resumed, on_step)
 
         return self.micro_batches.shrinking("training", self.digest, train, largest=largest)
+
+    @property
+    def _swaps(self) -> Swaps | None:
+        """How names change in mirrored images, if the ensemble labels them too; only where no inversion is needed."""
+        if self.mirrored is None or not isinstance(self.generator, Mirrorable):
+            return None
+        return self.mirrored.swaps
 
     def _examples(self, images: Sequence[int], tasks: TaskSet) -> tuple[Tensor, Labels]:
         """Return the codes and labels of some images, followed by those of their mirrored images."""

@@ -30,7 +30,7 @@ MOST_IMAGES_PER_PASS, PASS_BYTES = 256, 1 << 30
 
 
 class DiffusionGenerator(nn.Module):
-    """A UNet2DModel, its sampler and its features. Implements `models/generators/generator.py`."""
+    """A UNet2DModel, its sampler and its features. Implements `Generator` and `Mirrorable`."""
 
     noise: Tensor
 
@@ -95,6 +95,10 @@ class DiffusionGenerator(nn.Module):
             for level in self.config.noise_levels:
                 self._predict(self.add_noise(codes, level), level, classes)
         return Synthesis(codes, [tap for block in blocks for tap in block])
+
+    def mirrored(self, codes: Codes) -> Codes:
+        """Return the mirrored codes, which are the mirrored images."""
+        return codes.flip(3)
 
     def add_noise(self, images: Images, level: int) -> FeatureMaps:
         """Return the images with the fixed noise of a training step: q(x_t | x_0) of DDPM with a constant epsilon."""

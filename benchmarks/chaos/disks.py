@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import ENOSPC
+from errno import ENOSPC, EROFS
 from pathlib import Path
 
 BALLAST = "ballast"
@@ -24,22 +24,34 @@ class Disk:
     folder: Path
     is_mounted: bool
 
-    def fill(self) -> None:
-        """Take all free space with a file beside the store."""
-        with (self.folder / BALLAST).open("ab") as ballast:
+    def fill(self) -> bool:
+        """Take all free space with a file beside the store. Returns False on a disk that is read-only now."""
+        try:
+            opened = (self.folder / BALLAST).open("ab")
+        except OSError as error:
+            if error.errno != EROFS:
+                raise
+            return False
+        with opened as ballast:
             while (free := self.free_bytes()) > 0:
                 try:
                     os.posix_fallocate(ballast.fileno(), ballast.seek(0, os.SEEK_END), free)
                 except OSError as error:  # another process was faster
                     if error.errno != ENOSPC:
                         raise
+        return True
 
     def free(self) -> None:
         """Give the space back."""
         (self.folder / BALLAST).unlink(missing_ok=True)
 
     def make_read_only(self) -> bool:
-        """Refuse all writes, also those of root. Returns False if a file stayed open for writing."""
+        """Refuse all writes, also those of root. Returns False if a file stayed open for writing, or on a full disk.
+
+        A full disk that is read-only could not be freed when that fault ends.
+        """
+        if (self.folder / BALLAST).exists():
+            return False
         deadline = time.monotonic() + BUSY_SECONDS
         while not self._remount("ro"):
             if time.monotonic() > deadline:

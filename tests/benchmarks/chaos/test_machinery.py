@@ -56,6 +56,19 @@ def test_a_disk_that_is_being_written_stays_writable(disk: Disk) -> None:
         file.write(b"stored")
 
 
+def test_a_disk_has_one_fault_at_a_time(disk: Disk) -> None:
+    """The second one counts as not possible, and both can end."""
+    assert disk.make_read_only()
+    assert not disk.fill()
+    disk.free()
+    disk.make_writable()
+    assert disk.fill()
+    assert not disk.make_read_only()
+    disk.make_writable()
+    disk.free()
+    (disk.folder / "object").write_bytes(bytes(MB))
+
+
 def test_a_slow_proxy_delays_both_directions() -> None:
     """Bytes arrive unchanged, after the delay of each direction."""
     with ExitStack() as opened:

@@ -42,8 +42,10 @@ class Disk:
         return True
 
     def free(self) -> None:
-        """Give the space back."""
-        (self.folder / BALLAST).unlink(missing_ok=True)
+        """Give the space back, if the disk was filled."""
+        ballast = self.folder / BALLAST
+        if ballast.exists():  # a read-only disk would refuse also to remove what is missing
+            ballast.unlink()
 
     def make_read_only(self) -> bool:
         """Refuse all writes, also those of root. Returns False if a file stayed open for writing, or on a full disk.

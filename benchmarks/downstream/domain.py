@@ -88,7 +88,7 @@ class Domain:
         """Return the scores of the fit's labels of the inverted held-out images."""
         fitted, codes = (
             self.fit(draw, labels),
-            self._codes(f"heldout-{len(self.heldout)}", self.heldout),
+            self.codes(f"heldout-{len(self.heldout)}", self.heldout),
         )
         batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
         return score_batches(batches, self.heldout.labels, self.tasks)
@@ -97,7 +97,7 @@ class Domain:
     def fit(self, draw: int, count: int) -> LabelGenerator:
         """Fit with the default options, as the service does."""
         real, generator = self.real(draw, count), self.networks.generator
-        codes = self._codes(f"labelled-{draw}-{count}", real)
+        codes = self.codes(f"labelled-{draw}-{count}", real)
         labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
         swaps = mirror_swaps(self.data.schema) if isinstance(generator, Mirrorable) else None
         if swaps is not None:
@@ -115,7 +115,7 @@ class Domain:
         )
         return LabelGenerator(self.networks.renderer, ensemble)
 
-    def _codes(self, name: str, pairs: Pairs) -> Codes:
+    def codes(self, name: str, pairs: Pairs) -> Codes:
         """Invert images, or read their codes."""
 
         def invert() -> dict[str, Tensor]:

@@ -1,0 +1,118 @@
+"""`python -m benchmarks.downstream.mirroring`: what do mirrored images bring to a fit?
+
+Fits on the labelled images alone, fits that also train on their mirror images, and, where the generator can mirror
+codes, the same fits with a second vote on the mirror image. All are scored on the same held-out real images;
+differences are paired over draws. The last line is JSON.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+
+from benchmarks.defaults import ensemble_options
+from benchmarks.downstream.domain import MICRO_BATCH, Domain
+from benchmarks.downstream.options import downstream_parser, open_domains
+from models.arrays import Codes
+from models.downstream.pairs import Pairs
+from models.generators.generator import Mirrorable
+from models.labels.ensemble import Ensemble
+from models.labels.label_generator import LabelGenerator
+from models.labels.training import train_ensemble
+from models.tasks.mirroring import Swaps, mirrored
+from models.tasks.task_set import Labels
+from workers.evaluating.measures import MEASURES
+from workers.evaluating.scoring import score_batches
+from workers.fitting.downstream import mirror_swaps
+
+ALONE, TRAINED, VOTED = "images alone", "mirrored images too", "both vote"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table for each domain and number of labels, and all scores as one line of JSON."""
+    options = _parse(arguments)
+    torch.set_num_threads(options.threads)
+    results: dict[str, Any] = {"benchmark": "mirroring"}
+    for domain in open_domains(options):
+        results[domain.name] = {}
+        for labels in options.labels:
+            scores: dict[str, list[float]] = {}
+            for draw in range(options.draws):
+                for name, fitted in _fits(domain, draw, labels):
+                    scores.setdefault(name, []).append(_miou(domain, fitted))
+                print(f"{domain.name} {labels}-{draw}: {scores}", file=sys.stderr, flush=True)
+            print(_table(domain.name, labels, scores), file=sys.stderr, flush=True)
+            results[domain.name][str(labels)] = scores
+    print(json.dumps(results))
+    return 0
+
+
+def _fits(domain: Domain, draw: int, count: int) -> Iterator[tuple[str, LabelGenerator]]:
+    real, swaps = domain.real(draw, count), mirror_swaps(domain.data.schema)
+    assert swaps is not None, "a class with a side has no partner"
+    labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
+    flipped = mirrored(labels, domain.tasks, swaps)
+    codes = domain.codes(f"labelled-{draw}-{count}", real)
+    more = domain.codes(f"mirrored-{draw}-{count}", Pairs.of(real.images.flip(3), flipped))
+    renderer = domain.networks.renderer
+    yield ALONE, LabelGenerator(renderer, _train(domain, codes, labels, draw))
+    trained = _train(domain, torch.cat([codes, more]), labels.with_more(flipped), draw)
+    yield TRAINED, LabelGenerator(renderer, trained)
+    if isinstance(renderer, Mirrorable):
+        yield VOTED, LabelGenerator(renderer, _with_votes(trained, swaps))
+
+
+def _train(domain: Domain, codes: Codes, labels: Labels, seed: int) -> Ensemble:
+    return train_ensemble(
+        domain.networks.generator,
+        codes,
+        labels,
+        tasks=domain.tasks,
+        options=ensemble_options(),
+        seed=seed,
+    )
+
+
+def _with_votes(ensemble: Ensemble, swaps: Swaps) -> Ensemble:
+    """Return the same members, which vote on the mirror image too."""
+    listed = {name: list(swap) for name, swap in swaps.items()}
+    copy = Ensemble(replace(ensemble.config, swaps=listed))
+    copy.load_state_dict(ensemble.state_dict())
+    return copy.eval().requires_grad_(False)
+
+
+def _miou(domain: Domain, fitted: LabelGenerator) -> float:
+    codes = domain.codes(f"heldout-{len(domain.heldout)}", domain.heldout)
+    batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
+    scores = score_batches(batches, domain.heldout.labels, domain.tasks)
+    features = scores.features("segmentation")
+    return round(float(MEASURES["segmentation"].whole(features.sum(axis=0))), 4)
+
+
+def _table(name: str, labels: int, scores: dict[str, list[float]]) -> str:
+    """Return a table in Markdown. Numbers after ± are standard errors over draws; each gain is to the row before."""
+    lines = [f"{name}, {labels} labels", "| fit | mIoU | gain, points |", "|---|---|---|"]
+    before: list[float] | None = None
+    for row, values in scores.items():
+        gains = [100 * (one - other) for one, other in zip(values, before or values, strict=True)]
+        error = f" ± {stdev(gains) / len(gains) ** 0.5:.1f}" if len(gains) > 1 else ""
+        lines.append(
+            f"| {row} | {mean(values):.4f} | {f'{mean(gains):+.1f}{error}' if before else ''} |"
+        )
+        before = values
+    return "\n".join(lines)
+
+
+def _parse(arguments: Sequence[str]) -> Namespace:
+    parser = downstream_parser("benchmarks.downstream.mirroring", __doc__)
+    parser.set_defaults(labels=[16], draws=4)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -65,7 +65,7 @@ def show_training(services: Services, state: JobState, links: Links) -> Training
     ]
     return TrainingView(
         options=request.training,
-        **report.model_dump(exclude={"snapshots"}),
+        **report.model_dump(exclude={"snapshots", "keeps_latest"}),
         snapshots=tuple(snapshots),
         best_images_seen=report.best.images_seen if report.best else None,
     )

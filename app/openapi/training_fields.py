@@ -33,7 +33,7 @@ TRAINING_FIELDS: Table = {
     "images_per_second": Described("The mean speed, snapshots included.", 35.5),
     "seconds_left": Described("The time left for the generator, without its inverter.", 5_400.0),
     "snapshots": Described("The measurements so far, oldest first."),
-    "best_images_seen": Described("The images seen at the best snapshot, which becomes the generator.", 60_000),
+    "best_images_seen": Described("The images seen at the snapshot that becomes the generator.", 60_000),
     "SnapshotView.losses": Described("Mean losses of the steps since the snapshot before.", {"r1": 0.02}),
     "fd": Described("The Frechet distance of samples to images in random features; lower is better.", 0.12),
 }  # fmt: skip

@@ -85,8 +85,8 @@ class TrainingReport(Model):
     """`generators/{id}/training.json`: what a training has found in its images, expects, and has reached.
 
     `facts` and `warnings` are sentences about the images. `expected_seconds` follows from measured steps on the device
-    of the worker, and includes the inverter. `best` is the snapshot with the lowest `fd`: the generator
-    of the result.
+    of the worker, and includes the inverter. With `keeps_latest` the result is the latest snapshot; reports of earlier
+    versions have the one with the lowest `fd` for every family.
     """
 
     device: str
@@ -102,8 +102,11 @@ class TrainingReport(Model):
     images_per_second: float | None = None
     seconds_left: float | None = None
     snapshots: tuple[TrainingSnapshot, ...] = ()
+    keeps_latest: bool = False
 
     @property
     def best(self) -> TrainingSnapshot | None:
-        """The snapshot with the lowest distance, None before the first one."""
+        """The snapshot that is the generator of the result, None before the first one."""
+        if self.keeps_latest:
+            return max(self.snapshots, key=lambda each: each.images_seen, default=None)
         return min(self.snapshots, key=lambda each: each.fd, default=None)

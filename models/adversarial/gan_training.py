@@ -21,6 +21,7 @@ class AdversarialTraining:
     """
 
     measured_samples = 2_000
+    keeps_latest = False  # adversaries can get worse at any time
 
     def __init__(
         self,

@@ -34,6 +34,10 @@ class GeneratorTraining(Protocol):
         """The number of samples that a measurement draws: more where a sample takes little time."""
 
     @property
+    def keeps_latest(self) -> bool:
+        """Whether the latest snapshot is the result; otherwise it is the one with the lowest distance to the images."""
+
+    @property
     def device(self) -> torch.device: ...
 
     # real images in [-1, 1] => losses by name

@@ -137,7 +137,7 @@ class GeneratorLoop:
         Raises:
             JobFailed: the training diverged before its first snapshot.
         """
-        self._report = report
+        self._report = report.model_copy(update={"keeps_latest": self._training.keeps_latest})
         self._resume()
         self._keeper.save_report(self._report)
         try:
@@ -234,7 +234,7 @@ class GeneratorLoop:
         return max(seen, default=self._resumed_at)
 
     def _snapshot(self) -> None:
-        """Measure, publish, and keep the networks if they are the best ones."""
+        """Measure, publish, and keep the networks if they are the result so far."""
         seen = self._training.images_seen
         began = time.monotonic()
         measurement = self._ruler.measure(self._training, on_part=self._on_measuring)
@@ -249,11 +249,11 @@ class GeneratorLoop:
             losses=self._losses.means(),
             sheet=self._keeper.save_sheet(measurement.samples, seen),
         )
-        best = self._report.best
-        if best is None or snapshot.fd <= best.fd:
-            self._keeper.save_best(self._training)
         snapshots = (*self._report.snapshots, snapshot)
-        self._report = self._report.model_copy(update={"snapshots": snapshots})
+        report = self._report.model_copy(update={"snapshots": snapshots})
+        if report.best is snapshot:
+            self._keeper.save_best(self._training)
+        self._report = report
         self._save()
 
     def _on_measuring(self) -> None:

@@ -31,7 +31,8 @@ OUT gets:
   samples-*.png                   images to check by eye, at every snapshot
   training_log.jsonl              losses, and fd_random: the distance to the real images, which should fall
   training.json                   the facts about the images, and all snapshots
-  generator.*, discriminator.*    the networks of the snapshot with the lowest distance, as safetensors + JSON
+  generator.*, discriminator.*    the networks of the snapshot with the lowest distance (diffusion: of the latest one),
+                                  as safetensors + JSON
 Progress is printed every 5 seconds: images seen, speed, time left, losses.
 
 Several GPUs or CPU processes share a batch:

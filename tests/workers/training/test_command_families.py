@@ -148,6 +148,21 @@ def test_the_networks_are_those_of_the_best_snapshot(
     assert (best.images_seen, report_of(both).images_seen) == (8, 16)
 
 
+def test_a_diffusion_model_keeps_its_latest_snapshot(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its training does not get worse, and the distance of few samples orders nothing."""
+    first, both = tmp_path / "first", tmp_path / "both"
+    distances = iter([1.0, 1.0, 2.0])
+    monkeypatch.setattr("workers.training.snapshots.frechet_distance", lambda *_: next(distances))
+    train(images, first, 8, family="diffusion")
+    train(images, both, 16, family="diffusion")
+    assert not equal(first, both)
+    best = report_of(both).best
+    assert best is not None
+    assert best.images_seen == 16
+
+
 def test_the_state_is_saved_between_two_snapshots(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ class Noise:
     """A training whose samples are noise around a mean, and a source of images around 0."""
 
     measured_samples = 60
+    keeps_latest = False
     images_seen = 0
     device = torch.device("cpu")
 

@@ -13,6 +13,7 @@ from contracts.fits.metrics import Estimate, KeypointMetrics, TaskMetrics, Trait
 from contracts.labelsets import LabelsetManifest, StoredKeypoints
 from contracts.schemas import Color, KeypointSchema, LabelSchema
 from handsoff_shards import members
+from handsoff_shards.decoding import decode_keypoints
 from handsoff_shards.writing import encode_keypoints
 from models.inversion.framing import Framing, reframe_points
 from models.tasks.keypoints import KeypointTask
@@ -94,6 +95,10 @@ class KeypointCodec(TaskCodec):
     def label(self, fields: Fields) -> Array:
         """Return the points with visibility instead of confidence in the third column."""
         return np.column_stack([fields["points"][:, :2], fields["visibility"]]).astype(np.float32)
+
+    def stored(self, data: bytes, labels: LabelSchema) -> Array:
+        """Return the points with visibility instead of confidence in the third column."""
+        return decode_keypoints(data)[0]
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return encode_keypoints(_schema(labels).names, fields["points"], fields["visibility"])

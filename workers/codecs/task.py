@@ -107,6 +107,10 @@ class TaskCodec(ABC):
         """Return the label of a sample in the format of `decode`: by default its first field."""
         return next(iter(fields.values()))
 
+    def stored(self, data: bytes, labels: LabelSchema) -> Array:
+        """Return the label in a sample's file in the format of `decode`: by default the file is a PNG of a labelset."""
+        return self.decode(data, "image/png", labels)
+
     @abstractmethod
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         """Return the file of a sample."""

@@ -26,7 +26,7 @@ from state.on_demand import paths
 from state.on_demand.kinds import EXPORTS
 from workers.codecs.content_credentials import open_signer, signed
 from workers.runtime import on_demand
-from workers.runtime.artefacts import fetch_artefact
+from workers.runtime.artefacts import fetched
 from workers.runtime.machine import Machine
 
 ZIP_TYPE = "application/zip"
@@ -58,7 +58,7 @@ def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
         )
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"
-        shards = _download(machine, manifest, Path(folder))
+        shards = fetched(machine.store, _tars(machine, manifest), Path(folder))
         labels = labels_of(manifest.labels)
         shard_set = ShardSet(export.batch.id, labels, shards, manifest.finished_at)
         files = files_of(shard_set, export.format, instances=export.instances)
@@ -100,18 +100,11 @@ def labels_of(schema: LabelSchema) -> Labels:
     )
 
 
-def _download(
-    machine: Machine, manifest: BatchManifest | LabelingManifest, folder: Path
-) -> Iterator[Path]:
-    """Yield the shards as files. Each is deleted before the next is downloaded."""
+def _tars(machine: Machine, manifest: BatchManifest | LabelingManifest) -> Iterator[Artefact]:
     shards: Iterable[ShardRecord | LabelledShard] = manifest.shards
     if isinstance(manifest, BatchManifest):
         shards = shards_of(machine.store, manifest)
-    for shard in shards:
-        path = folder / f"{shard.index:06d}.tar"
-        fetch_artefact(machine.store, shard.tar, path)
-        yield path
-        path.unlink()
+    return (shard.tar for shard in shards)
 
 
 class _Counter:

@@ -1,6 +1,6 @@
 """Reads and writes stored artefacts, each checked against its digest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -59,6 +59,18 @@ def fetch_artefact(store: Store, artefact: Artefact, path: Path) -> None:
         raise _missing(artefact) from None
     if sha256_of_file(path) != artefact.sha256:
         raise _differs(artefact)
+
+
+def fetched(store: Store, artefacts: Iterable[Artefact], folder: Path) -> Iterator[Path]:
+    """Yield pinned objects as files of a folder. Each is deleted before the next is fetched.
+
+    Raises `InputMissing` when one is gone or differs.
+    """
+    for number, artefact in enumerate(artefacts):
+        path = folder / f"{number:06d}{Path(artefact.key).suffix}"
+        fetch_artefact(store, artefact, path)
+        yield path
+        path.unlink()
 
 
 def write_artefact(store: Store, key: str, data: bytes, media_type: str) -> Artefact:

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Artefact, Condition, Model, Timestamp
+from contracts.base import Artefact, Condition, Model, Sha256, Timestamp
+from contracts.digests import digest_of
 from contracts.generators.training import ImageFit
 from contracts.ids import LabelingId
 from contracts.jobs import JobManifest, JobStatus, Request
@@ -39,6 +40,13 @@ class LabelingRequest(Request):
     condition: Condition | None = None
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
+
+
+class PinnedLabeling(Model):
+    """A labeling that has succeeded, by id and digest."""
+
+    id: LabelingId
+    digest: Sha256
 
 
 class PixelBox(Model):
@@ -126,6 +134,11 @@ class LabelingManifest(JobManifest):
     images: tuple[LabelledImage, ...] = ()
     unreadable: tuple[UnreadableImage, ...] = ()
     shards: tuple[LabelledShard, ...] = ()
+
+    @property
+    def digest(self) -> Sha256:
+        """The digest of all images with their labels, which evaluations pin: that of the digests of the tars."""
+        return digest_of([shard.tar.sha256 for shard in self.shards])
 
 
 def labeling_manifest(

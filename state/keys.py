@@ -43,6 +43,7 @@ tenants/{tenant}/
 │   └── exports/{variant}.json                   W  the record of an export; the first one stays
 ├── evaluations/{id}/
 │   ├── units/{name}.npz                         W  the scores of one training; the first one stays
+│   ├── own-images.json                          W  what the arm `labelled` trains on; the first one stays
 │   └── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
 └── streams/{id}/
     ├── request.json                             A  first
@@ -245,6 +246,11 @@ def evaluation_units(evaluation: JobRef) -> str:
 def evaluation_unit(evaluation: JobRef, name: str) -> str:
     """Return the key of the scores of one unit."""
     return f"{evaluation_units(evaluation)}/{name}.npz"
+
+
+def evaluation_own_images(evaluation: JobRef) -> str:
+    """Return the key of the record of the own images that an arm trains on."""
+    return f"{job_prefix(evaluation)}/own-images.json"
 
 
 def evaluation_file(evaluation: JobRef, sha256: str, name: str) -> str:

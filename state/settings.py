@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     max_labeling_images: Count = 10_000
     max_labeling_bytes: Count = 4_096 * MiB
 
-    # Limits of an evaluation: generated pairs, their bytes in memory, and the steps of all its trainings.
+    # Limits of an evaluation: generated pairs with own images, their bytes in memory, the steps of all trainings.
     max_evaluation_pairs: Count = 50_000
     max_evaluation_bytes: Count = 4_096 * MiB
     max_evaluation_steps: Count = 500_000

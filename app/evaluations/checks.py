@@ -1,6 +1,6 @@
 """What must be true of an evaluation's inputs: same tasks and classes, and no held-out image in a training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.fits.flaws import aspect_flaws, condition_flaws, meaning_flaws
@@ -10,22 +10,32 @@ from contracts.evaluations.evaluation import (
     FEW_SEEDS,
     EvaluationWarning,
     ResolvedEvaluationOptions,
-    plan_units,
 )
 from contracts.evaluations.networks import SmpNetwork, network_name
+from contracts.evaluations.report import ArmName
 from contracts.fits.fit import FitRequest
-from contracts.generators.generator import PinnedGenerator, StoredGenerator
+from contracts.generators.generator import StoredGenerator
+from contracts.labelings import LabelingManifest
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
-from state.settings import Settings
 
 MIN_HELDOUT_IMAGES = 2
 """An interval over images needs two of them."""
 
+INPUT_OF_ARM: Mapping[ArmName, str] = {"oracle": "oracle_labelset", "labelled": "labeling"}
+"""The arms that need a field of the request, in the order in which they are added to the default arms."""
+_MEANINGS: Mapping[ArmName, str] = {
+    "oracle": "all real pairs that you have",
+    "labelled": "your own images, labelled by the fit with POST /v1/labelings",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """A succeeded fit, its generator, and the labelsets. `fitted` is the fit's own one, None if it is deleted."""
+    """A succeeded fit, its generator, the labelsets, and a labeling of the same fit.
+
+    `fitted` is the fit's own labelset, None if it is deleted.
+    """
 
     fit: FitRequest
     generator: StoredGenerator
@@ -33,6 +43,7 @@ class Inputs:
     heldout: LabelsetManifest
     oracle: LabelsetManifest | None
     fitted: LabelsetManifest | None
+    labeling: LabelingManifest | None = None
 
     def flaws(self, tasks: Sequence[TaskName]) -> Iterator[Flaw]:
         """Yield the flaws of all labelsets."""
@@ -104,13 +115,18 @@ def option_flaws(
     options: ResolvedEvaluationOptions, inputs: Inputs, tasks: Sequence[TaskName]
 ) -> Iterator[Flaw]:
     """Yield arms without their input, inputs without effect, and a network that cannot learn the tasks."""
-    has_arm = "oracle" in options.arms
-    if has_arm and inputs.oracle is None:
-        detail = "The arm oracle needs oracle_labelset: all real pairs that you have. Give it, or leave the arm out."
-        yield Flaw(pointer="/options/arms", detail=detail)
-    if inputs.oracle is not None and not has_arm:
-        detail = "Expected no oracle_labelset without the arm oracle. Add the arm, or leave the labelset out."
-        yield Flaw(pointer="/oracle_labelset", detail=detail)
+    given = {"oracle": inputs.oracle is not None, "labelled": inputs.labeling is not None}
+    for arm, field in INPUT_OF_ARM.items():
+        if arm in options.arms and not given[arm]:
+            detail = (
+                f"The arm {arm} needs {field}: {_MEANINGS[arm]}. Give it, or leave the arm out."
+            )
+            yield Flaw(pointer="/options/arms", detail=detail)
+        if given[arm] and arm not in options.arms:
+            detail = (
+                f"Expected no {field} without the arm {arm}. Add the arm, or leave {field} out."
+            )
+            yield Flaw(pointer=f"/{field}", detail=detail)
     others = [task for task in tasks if task != "segmentation"]
     if isinstance(options.network, SmpNetwork) and others:
         detail = (
@@ -118,38 +134,6 @@ def option_flaws(
             f" {', '.join(others)}. Use the network 'unet', or a heldout_labelset with masks alone."
         )
         yield Flaw(pointer="/options/network", detail=detail)
-
-
-def check_limits(
-    settings: Settings,
-    options: ResolvedEvaluationOptions,
-    labels: LabelSchema,
-    generator: PinnedGenerator,
-) -> None:
-    """Raise `InvalidRequest` for too many generated pairs or steps."""
-    pointer, most = "/options/synthetic_counts", options.most_synthetic
-    if most > settings.max_evaluation_pairs:
-        detail = f"Expected at most {settings.max_evaluation_pairs} generated pairs, got {most}."
-        raise InvalidRequest.at(pointer, detail)
-    pair_bytes = generator.height_px * generator.width_px * _bytes_per_pixel(labels)
-    if most * pair_bytes > settings.max_evaluation_bytes:
-        detail = (
-            f"Expected generated pairs of at most {settings.max_evaluation_bytes:,} bytes, got {most} of"
-            f" {pair_bytes:,} bytes each. At this size, {settings.max_evaluation_bytes // pair_bytes} are possible."
-        )
-        raise InvalidRequest.at(pointer, detail)
-    num_trainings = sum(unit.seed is not None for unit in plan_units(options))
-    if num_trainings * options.steps > settings.max_evaluation_steps:
-        detail = (
-            f"Expected at most {settings.max_evaluation_steps:,} steps of all trainings together, got"
-            f" {num_trainings} trainings of {options.steps:,}. Request fewer steps, seeds, counts or arms."
-        )
-        raise InvalidRequest.at("/options/steps", detail)
-
-
-def _bytes_per_pixel(labels: LabelSchema) -> int:
-    """Return the bytes of a pair for each pixel: three colors, a byte of the mask, and depth in float32."""
-    return 3 + bool(labels.classes) + 4 * (labels.depth is not None)
 
 
 def warnings_of(

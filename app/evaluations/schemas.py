@@ -21,8 +21,9 @@ from contracts.evaluations.evaluation import (
 )
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
-from contracts.ids import FitId, LabelsetId
+from contracts.ids import FitId, LabelingId, LabelsetId
 from contracts.jobs import ExpiresAfter, JobEnvelope, JobRef, JobStatus
+from contracts.labelings import PinnedLabeling
 from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import LabelSchema
 from state import keys
@@ -48,6 +49,7 @@ class EvaluationCreate(Model):
     heldout_labelset: LabelsetId
     labelset: LabelsetId | None = None
     oracle_labelset: LabelsetId | None = None
+    labeling: LabelingId | None = None
     seed: Seed = 0
     name: Annotated[str, Field(max_length=200)] = ""
     options: EvaluationOptions = EvaluationOptions()
@@ -55,7 +57,8 @@ class EvaluationCreate(Model):
 
     def for_fingerprint(self) -> dict[str, Any]:
         """Return the body as JSON for the fingerprint of an Idempotency-Key, without later options that are absent."""
-        absent = {"expires_after_seconds"} if self.expires_after_seconds is None else set[str]()
+        later = ("labeling", "expires_after_seconds")
+        absent = {name for name in later if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=absent)
 
 
@@ -87,6 +90,7 @@ class EvaluationView(JobEnvelope[EvaluationMetrics]):
     labelset: PinnedLabelset
     heldout_labelset: PinnedLabelset
     oracle_labelset: PinnedLabelset | None
+    labeling: PinnedLabeling | None
     labels: LabelSchema
     options: ResolvedEvaluationOptions
     render_version: int

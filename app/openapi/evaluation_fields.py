@@ -1,6 +1,6 @@
 """Descriptions of evaluations: their inputs, options and reports."""
 
-from app.openapi.described import Described, Table, example_id
+from app.openapi.described import DIGEST, Described, Table, example_id
 
 EVALUATION_FIELDS: Table = {
     # Request
@@ -15,11 +15,19 @@ EVALUATION_FIELDS: Table = {
     "EvaluationCreate.oracle_labelset": Described(
         "All real pairs that you have: the arm `oracle` trains on them.", example_id("labelset")
     ),
+    "EvaluationCreate.labeling": Described(
+        "Your own images with labels of the same fit, from a labeling that has succeeded: the arm `labelled` trains on"
+        " them and on the real pairs.",
+        example_id("labeling"),
+    ),
     "EvaluationCreate.name": Described("A display name.", "heads, second try"),
     "EvaluationCreate.options": Described("Options of the evaluation. Default: the defaults of its fields."),
     # Response
     "heldout_labelset": Described("The labelset that every arm is scored on."),
     "oracle_labelset": Described("The labelset with all real pairs; null without one."),
+    "EvaluationView.labeling": Described("The labeling with your own images, pinned by its digest; null without one."),
+    "PinnedLabeling.id": Described("The labeling's id.", example_id("labeling")),
+    "PinnedLabeling.digest": Described("SHA-256 of the digests of its shards.", DIGEST),
     "EvaluationView.labelset": Described("The real pairs that arms train on."),
     "EvaluationView.fit": Described("The fit that generates pairs, pinned by its digest."),
     "EvaluationView.warnings": Described("What makes the report less certain."),
@@ -34,9 +42,10 @@ EVALUATION_FIELDS: Table = {
     "ArmProgress.total": Described("All trainings of the arm.", 9),
     # Options
     "arms": Described(
-        "What to compare: `real` pairs, `synthetic` pairs, both `mixed`, `oracle` (all real pairs), `direct` (the fit's"
-        " own labels of the held-out images), `frozen` (a mounted network with a small head). Default: real, synthetic,"
-        " mixed, direct, and oracle if its labelset is given.",
+        "What to compare: `real` pairs, `synthetic` pairs, both `mixed`, `labelled` (own images that the fit has"
+        " labelled, with the real pairs), `oracle` (all real pairs), `direct` (the fit's own labels of the held-out"
+        " images), `frozen` (a mounted network with a small head). Default: real, synthetic, mixed, direct, and oracle"
+        " and labelled if their inputs are given.",
         ["real", "synthetic", "mixed", "direct"],
     ),
     "synthetic_counts": Described(
@@ -87,7 +96,12 @@ EVALUATION_FIELDS: Table = {
     ),
     "ArmScore.ref": Described("The arm."),
     "ArmRef.arm": Described("The name of the arm.", "mixed"),
-    "synthetic_pairs": Described("Generated pairs that the arm trains on; 0 for an arm without any.", 1_000),
+    "ArmRef.synthetic_pairs": Described(
+        "Pairs with labels of the fit that the arm trains on: generated ones, for `labelled` own images; 0 for an arm"
+        " without any.",
+        1_000,
+    ),
+    "CurvePoint.synthetic_pairs": Described("The number of generated pairs.", 1_000),
     "ArmScore.score": Described("The score on the held-out images; null without a label to compare with."),
     "by_seed": Described("The score of each training.", [0.51, 0.53, 0.52]),
     "difference": Described("The paired difference to `real`; null for `real` itself."),

@@ -7,6 +7,7 @@ from app.batches.schemas import show_batch
 from app.fits.schemas import show_fit
 from app.jobs import service as jobs
 from app.jobs.service import JobState
+from app.labelings.schemas import show_labeling
 from app.labelsets import service as labelsets
 from app.ui.formatting import ago, short
 from app.ui.visits import Visit
@@ -48,6 +49,19 @@ def fit_choices(visit: Visit) -> list[Choice]:
         return Choice(fit.id, f"{name} – {about}, {ago(fit.created_at)}")  # noqa: RUF001
 
     return _succeeded(visit, "fit", show)
+
+
+def labeling_choices(visit: Visit) -> list[Choice]:
+    """Return the newest labelings that have succeeded."""
+
+    def show(state: JobState) -> Choice:
+        labeling = show_labeling(state, visit.exchange)
+        num_images = labeling.metrics.num_samples if labeling.metrics else 0
+        name = labeling.name or short(labeling.id)
+        about = f"{num_images:,} images, {short(labeling.fit.id)}"
+        return Choice(labeling.id, f"{name} – {about}, {ago(labeling.created_at)}")  # noqa: RUF001
+
+    return _succeeded(visit, "labeling", show)
 
 
 def batch_choices(visit: Visit) -> list[Choice]:

@@ -14,6 +14,7 @@ from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import EvaluationId
 from contracts.jobs import JobManifest, Request
+from contracts.labelings import PinnedLabeling
 from contracts.recipes.recipe import Filter, PinnedFit
 from contracts.schemas import LabelSchema
 
@@ -54,7 +55,8 @@ class CommonEvaluationOptions(Model):
     """The options with a default that depends on nothing else.
 
     Every arm trains `network` for the same `steps`, once for each of `num_seeds` seeds. `synthetic` trains on each of
-    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs. With `flips` half of the images are
+    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs, `labelled` on the images of the
+    labeling with the real pairs. With `flips` half of the images are
     mirrored while training, if every left or right name has a partner. `truncation` and `filter` choose the generated
     pairs, as in a batch.
     """
@@ -69,7 +71,10 @@ class CommonEvaluationOptions(Model):
 
 
 class EvaluationOptions(CommonEvaluationOptions):
-    """The options that a caller may choose. Without `arms`: real, synthetic, mixed, direct, and oracle if given."""
+    """The options that a caller may choose.
+
+    Without `arms`: real, synthetic, mixed, direct, and those whose input is given: oracle, labelled.
+    """
 
     arms: Arms | None = None
 
@@ -126,7 +131,8 @@ class EvaluationWarning(Model):
 class EvaluationRequest(Request):
     """`evaluations/{id}/request.json`: everything that decides the result of an evaluation.
 
-    `labels` is the schema of the tasks that are compared. `oracle_labelset` has more real pairs than `labelset`.
+    `labels` is the schema of the tasks that are compared. `oracle_labelset` has more real pairs than `labelset`,
+    `labeling` the caller's own images with labels of the same fit.
     """
 
     kind: Literal["evaluation"] = "evaluation"
@@ -137,6 +143,7 @@ class EvaluationRequest(Request):
     labelset: PinnedLabelset
     heldout_labelset: PinnedLabelset
     oracle_labelset: PinnedLabelset | None = None
+    labeling: PinnedLabeling | None = None
     labels: LabelSchema
     options: ResolvedEvaluationOptions
     render_version: int
@@ -146,6 +153,17 @@ class EvaluationRequest(Request):
     def units(self) -> tuple[EvaluationUnit, ...]:
         """The parts of the work, in their order."""
         return plan_units(self.options)
+
+
+class OwnImages(Model):
+    """`evaluations/{id}/own-images.json`: what the arm `labelled` trains on. The first record stays.
+
+    `num_images` are the images that it trains on. `heldout` are the names of those that are held-out images too, so
+    that they are left out.
+    """
+
+    num_images: Annotated[int, Field(ge=1)]
+    heldout: tuple[str, ...] = ()
 
 
 class EvaluationMetrics(Model):

@@ -10,8 +10,16 @@ from pydantic import Field
 
 from contracts.base import Model
 
-ArmName = Literal["real", "synthetic", "mixed", "oracle", "direct", "frozen"]
-ARM_NAMES: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "oracle", "direct", "frozen")
+ArmName = Literal["real", "synthetic", "mixed", "labelled", "oracle", "direct", "frozen"]
+ARM_NAMES: tuple[ArmName, ...] = (
+    "real",
+    "synthetic",
+    "mixed",
+    "labelled",
+    "oracle",
+    "direct",
+    "frozen",
+)
 BASELINE: ArmName = "real"
 
 Outcome = Literal["better", "worse", "undecided"]
@@ -36,7 +44,10 @@ class Difference(Interval):
 
 
 class ArmRef(Model):
-    """An arm, and the number of synthetic pairs that it trained on: 0 for arms without any."""
+    """An arm, and the number of pairs with labels of the fit that it trained on: 0 for arms without any.
+
+    These are generated pairs, or for the arm `labelled` the caller's own images.
+    """
 
     arm: ArmName
     synthetic_pairs: Count = 0

@@ -36,7 +36,7 @@ from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over re
     labelset_id,
     served,
 )
-from tests.app.evaluations.conftest import finish_evaluation  # noqa: F401 - a fixture
+from tests.app.evaluations.conftest import add_labeling, finish_evaluation  # noqa: F401 - fixtures
 from tests.app.streams.conftest import render, stream_id  # noqa: F401 - fixtures
 from tests.app.uploading import pairs
 

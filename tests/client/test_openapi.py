@@ -184,7 +184,16 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
     sent = {"fit", "upload", "name", "aspect", "image_format", "shard_size", "condition"}
     assert sent <= set(schemas["LabelingCreate"]["properties"])
-    sent = {"fit", "labelset", "heldout_labelset", "oracle_labelset", "seed", "name", "options"}
+    sent = {
+        "fit",
+        "labelset",
+        "heldout_labelset",
+        "oracle_labelset",
+        "labeling",
+        "seed",
+        "name",
+        "options",
+    }
     assert sent <= set(schemas["EvaluationCreate"]["properties"])
     names = ("labelsets", "fits", "batches", "streams", "labelings", "evaluations")
     creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]

@@ -1,11 +1,16 @@
 """The contracts of evaluations: the names of downstream networks, and documents of earlier versions."""
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from contracts.evaluations.evaluation import EvaluationOptions, ResolvedEvaluationOptions
+from contracts.evaluations.evaluation import (
+    EvaluationOptions,
+    EvaluationRequest,
+    ResolvedEvaluationOptions,
+)
 from contracts.evaluations.networks import Network, SmpNetwork, network_name
 from contracts.evaluations.report import EvaluationReport
 
@@ -48,3 +53,22 @@ def test_documents_of_earlier_versions_name_our_network() -> None:
     report: dict[str, Any] = {"num_images": 1, "num_seeds": 1, "num_draws": 1, "confidence": 0.95}
     report |= {"tasks": [], "verdict": []}
     assert EvaluationReport.model_validate(report).network == "unet"
+
+
+def test_a_request_of_an_earlier_version_has_no_labeling() -> None:
+    """The field and its arm are later ones."""
+    pinned = {"id": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f", "digest": "0" * 64}
+    stored = {
+        "tenant": "default",
+        "id": "evaluation_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+        "created_at": "2026-01-01T00:00:00Z",
+        "name": "",
+        "seed": 0,
+        "fit": {"id": "fit_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f", "digest": "0" * 64},
+        "labelset": pinned,
+        "heldout_labelset": pinned,
+        "labels": {"classes": ["background", "skin"]},
+        "options": {"arms": ["real", "direct"]},
+        "render_version": 1,
+    }
+    assert EvaluationRequest.from_stored(json.dumps(stored)).labeling is None

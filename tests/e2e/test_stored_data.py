@@ -45,6 +45,7 @@ PATHS = {
 VOLATILE = {"url", "links", "detail", "expires_at"}
 RENAMED = {"colours": "colors"}
 ADDED: dict[str, Any] = {
+    "labeling": None,
     "condition": None,
     "conditions": [],
     "condition_samples": {},

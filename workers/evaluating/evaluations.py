@@ -5,7 +5,7 @@ Every attempt continues after the units that earlier ones have finished. The man
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contracts.base import Artefact, now
@@ -17,6 +17,7 @@ from contracts.evaluations.evaluation import (
     EvaluationMetrics,
     EvaluationRequest,
     EvaluationUnit,
+    OwnImages,
 )
 from contracts.evaluations.networks import network_name
 from contracts.evaluations.report import ArmName, EvaluationReport
@@ -28,6 +29,7 @@ from workers.codecs.task import codecs_of
 from workers.evaluating.direct import score_directly
 from workers.evaluating.gathering import RealPairs, as_training_pairs, generate_pairs
 from workers.evaluating.html import render_html
+from workers.evaluating.labelled import heldout_warnings, read_labelled, read_own_images
 from workers.evaluating.networks.backbones import describe_features, open_features
 from workers.evaluating.networks.smp_networks import describe_network, open_network
 from workers.evaluating.plots import plot_files
@@ -61,13 +63,13 @@ def _evaluate(run: Run) -> EvaluationManifest:
     keeper = UnitKeeper(run)
     _run_units(run, request, keeper)
     run.report_progress("reporting", 0, 1)
+    own = read_own_images(run)
     report = build_report(
-        _read_scores(request, keeper),
+        _read_scores(request, keeper, own),
         request.labels,
         seed=request.seed,
         network=network_name(request.options.network),
-        # The report itself warns of few images and few trainings.
-        warnings=[one.detail for one in request.warnings if one.code == "training_images_unknown"],
+        warnings=[*_warnings(request), *heldout_warnings(own)],
     )
     files = _write_files(run, report, request)
     return EvaluationManifest(
@@ -98,11 +100,20 @@ def _run_units(run: Run, request: EvaluationRequest, keeper: UnitKeeper) -> None
             trainer.train(unit)
 
 
-def _read_scores(request: EvaluationRequest, keeper: UnitKeeper) -> Scores:
-    """Return the scores of all units by arm and number of generated pairs, in the order of the seeds."""
+def _warnings(request: EvaluationRequest) -> Iterator[str]:
+    """Yield the warnings of the request, without few images and few trainings: the report itself warns of these."""
+    for one in request.warnings:
+        if one.code == "training_images_unknown":
+            yield one.detail
+
+
+def _read_scores(request: EvaluationRequest, keeper: UnitKeeper, own: OwnImages | None) -> Scores:
+    """Return the scores of all units by arm and number of the fit's pairs, in the order of the seeds."""
+    counts: dict[ArmName, int] = {"labelled": own.num_images} if own else {}
     scores: Scores = defaultdict(list)
     for unit in request.units:
-        scores[unit.arm, unit.num_synthetic or 0].append(keeper.read(unit))
+        count = unit.num_synthetic or counts.get(unit.arm, 0)
+        scores[unit.arm, count].append(keeper.read(unit))
     return scores
 
 
@@ -120,9 +131,12 @@ def _gather(
     run.report_progress("reading", 0, 1)
     oracle = request.oracle_labelset if "oracle" in arms else None
     codecs = codecs_of(machine.tasks, request.labels)
+    heldout = as_training_pairs(real.read(request.heldout_labelset, px))
+    labeling = request.labeling if "labelled" in arms else None
     return Materials(
         tasks=TaskSet(*(codec.task(request.labels) for codec in codecs)),
-        heldout=as_training_pairs(real.read(request.heldout_labelset, px)),
+        heldout=heldout,
+        labelled=read_labelled(run, request, labeling, heldout) if labeling else None,
         real=as_training_pairs(real.read(request.labelset, px)),
         oracle=as_training_pairs(real.read(oracle, px)) if oracle else None,
         synthetic=generate_pairs(run, request, px) if arms & set(CURVE_ARMS) else None,
@@ -167,6 +181,8 @@ def _facts(request: EvaluationRequest, settings: Settings) -> dict[str, str]:
     }
     if request.oracle_labelset is not None:
         facts["all real pairs"] = request.oracle_labelset.id
+    if request.labeling is not None:
+        facts["own images, labelled by the fit"] = request.labeling.id
     if "frozen" in options.arms:
         facts["frozen network"] = describe_features(settings)
     if options.filter is not None:

@@ -16,9 +16,8 @@ from contracts.recipes.recipe import Recipe
 from models.downstream.pairs import Pairs
 from models.inversion.framing import Framing
 from models.tasks.task_set import Labels
-from workers.codecs.images import resized_image
-from workers.codecs.samples import Sample
-from workers.codecs.task import Array, Px, TaskCodec, codecs_of
+from workers.codecs.images import Pixels, resized_image
+from workers.codecs.task import Array, ImageLabels, Px, TaskCodec, codecs_of
 from workers.fitting import pairs as labelled
 from workers.fitting.reframing import reframed
 from workers.labeling.labeler import framing_of
@@ -88,40 +87,42 @@ def generate_pairs(run: Run, request: EvaluationRequest, px: Px) -> Pairs:
     renderer = Renderer(
         machine, request.tenant, request.fit, seed=request.seed, truncation=recipe.truncation
     )
-    gathered = _Gathered(codecs_of(machine.tasks, request.labels), count, px)
+    gathered = Gathered(codecs_of(machine.tasks, request.labels), count, px)
     samples = renderer.draw(
         range(count),
         read_threshold(machine.store, recipe),
         on_drawn=lambda _: run.step("generating", gathered.num_pairs, count),
     )
     for sample in samples:
-        gathered.add(sample)
+        labels = {codec.name: codec.label(sample.labels[codec.name]) for codec in gathered.codecs}
+        gathered.add(sample.index, sample.image, labels)
         run.step("generating", gathered.num_pairs, count)
     return gathered.pairs()
 
 
-class _Gathered:
-    """Arrays that fill with generated pairs, in any order."""
+class Gathered:
+    """Arrays that fill with pairs of any size, in any order."""
 
     def __init__(self, codecs: tuple[TaskCodec, ...], count: int, px: Px) -> None:
-        self._codecs, self._px = codecs, px
+        self.codecs, self._px = codecs, px
         self._images = np.empty((count, *px, 3), dtype=np.uint8)
         self._labels: dict[str, Array] = {}
         self.num_pairs = 0
 
-    def add(self, sample: Sample) -> None:
-        source_px = sample.image.shape[:2]
-        self._images[sample.index] = resized_image(sample.image, self._px)
-        for codec in self._codecs:
-            label = codec.label(sample.labels[codec.name])
-            label = codec.resized(label, source_px, self._px)
+    def add(self, index: int, image: Pixels, labels: ImageLabels) -> None:
+        """Add pair `index`; its labels have the size of the image and the format of `TaskCodec.decode`."""
+        source_px = (image.shape[0], image.shape[1])
+        self._images[index] = resized_image(image, self._px)
+        for codec in self.codecs:
+            label = codec.resized(labels[codec.name], source_px, self._px)
             if codec.name not in self._labels:
                 shape = (len(self._images), *label.shape)
                 self._labels[codec.name] = np.empty(shape, dtype=label.dtype)
-            self._labels[codec.name][sample.index] = label
+            self._labels[codec.name][index] = label
         self.num_pairs += 1
 
     def pairs(self) -> Pairs:
+        """Return all pairs."""
         images = torch.from_numpy(self._images).permute(0, 3, 1, 2).contiguous()
         tensors = {name: torch.from_numpy(labels) for name, labels in self._labels.items()}
         return Pairs.of(images, Labels(self._px, **tensors))

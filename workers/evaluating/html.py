@@ -17,7 +17,7 @@ from contracts.evaluations.report import (
 )
 from workers.evaluating.page_style import STYLE
 from workers.evaluating.plots import plots
-from workers.evaluating.sentences import points, share, titled
+from workers.evaluating.sentences import HELPERS, points, share, titled
 
 TASK_TITLES = {"segmentation": "Masks", "keypoints": "Keypoints", "depth": "Depth"}
 PART_NOUNS = {"segmentation": "class", "keypoints": "keypoint", "depth": "map"}
@@ -75,7 +75,7 @@ def _verdict(report: EvaluationReport) -> str:
         one.difference.outcome
         for task in report.tasks
         for one in task.comparisons
-        if one.first.arm in ("mixed", "synthetic")
+        if one.first.arm in HELPERS
     ]
     tone = outcomes[0] if outcomes else "undecided"
     box = f"<section class='verdict {tone}'><h2>Verdict</h2>{lines or '<p>Nothing was compared.</p>'}</section>"

@@ -27,6 +27,8 @@ CURVE_HEIGHT = 300
 CURVE_LEFT, CURVE_RIGHT = 56, 150
 LABEL_PX = 16
 MAX_TICKS = 6
+LEVELS: frozenset[ArmName] = frozenset({"real", "labelled", "oracle"})
+"""Arms that the curves are compared with."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,11 @@ def differences(task: TaskReport) -> Canvas | None:
 
 
 def curves(task: TaskReport) -> Canvas | None:
-    """Return the scores over the number of synthetic pairs, with `real` and `oracle` as horizontal lines."""
+    """Return the scores over the number of synthetic pairs, and arms without a curve as horizontal lines."""
     if not task.curves:
         return None
     canvas = Canvas(WIDTH, CURVE_HEIGHT, f"{task.measure} over the number of synthetic pairs")
-    levels = [arm for arm in task.arms if arm.ref.arm in ("real", "oracle") and arm.score]
+    levels = [arm for arm in task.arms if arm.ref.arm in LEVELS and arm.score]
     values = [mark.score for curve in task.curves for mark in curve.points]
     values += [arm.score for arm in levels if arm.score is not None]
     bounds = [bound for one in values for bound in (one.low, one.high)]

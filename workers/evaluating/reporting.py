@@ -24,7 +24,7 @@ from workers.evaluating.scoring import ImageScores
 from workers.evaluating.statistics import CONFIDENCE, NUM_DRAWS, PairedBootstrap
 
 Scores = Mapping[tuple[ArmName, int], Sequence[ImageScores]]
-"""The image scores of each training of an arm, by the arm and its number of synthetic pairs (0 without any)."""
+"""The image scores of each training of an arm, by the arm and its number of pairs with labels of the fit."""
 
 PLATEAU_GAIN = 0.01
 """More pairs that add less than a point, and not measurably, bring nothing."""
@@ -130,6 +130,8 @@ class _Task:
         pairs = [
             (self.largest["mixed"], self.largest["real"]),
             (self.largest["synthetic"], self.largest["real"]),
+            (self.largest["labelled"], self.largest["real"]),
+            (self.largest["labelled"], self.largest["mixed"]),
             (self.largest["oracle"], self.largest["real"]),
             (self.largest["direct"], network or self.largest["real"]),
             (self.largest["frozen"], network or self.largest["real"]),

@@ -27,15 +27,22 @@ ARM_TITLES: dict[ArmName, str] = {
     "real": "real alone",
     "synthetic": "synthetic alone",
     "mixed": "synthetic + real",
+    "labelled": "own images + real",
     "oracle": "all real labels",
     "direct": "direct labelling",
     "frozen": "frozen features + head",
 }
-PLURAL: frozenset[ArmName] = frozenset({"oracle", "frozen"})
+PLURAL: frozenset[ArmName] = frozenset({"labelled", "oracle", "frozen"})
+HELPERS: dict[ArmName, str] = {
+    "mixed": "synthetic pairs",
+    "synthetic": "synthetic pairs",
+    "labelled": "own images labelled by the fit",
+}
+"""What an arm adds to the real pairs, or trains on instead."""
 
 
 def titled(ref: ArmRef) -> str:
-    """Return an arm's name for people, with its number of synthetic pairs."""
+    """Return an arm's name for people, with its number of pairs with labels of the fit."""
     title = ARM_TITLES[ref.arm]
     return f"{title} ({ref.synthetic_pairs:,} pairs)" if ref.synthetic_pairs else title
 
@@ -53,11 +60,13 @@ def points(interval: Interval, sign: int = 1) -> str:
 
 
 def verdict(task: TaskReport) -> Iterator[str]:
-    """Yield the answer for one task: first whether synthetic pairs help, then what else a user should know."""
-    by_arm = {one.first.arm: one for one in task.comparisons}
-    helpful = [by_arm[arm] for arm in ("mixed", "synthetic") if arm in by_arm]
+    """Yield the answer for one task: first whether the fit's pairs help, then what else a user should know."""
+    helpful = [one for one in task.comparisons if one.first.arm in HELPERS]
     for number, comparison in enumerate(one for one in helpful if one.second.arm == "real"):
         yield (_answer(task, comparison) if number == 0 else "") + _compared(task, comparison)
+    for comparison in (one for one in helpful if one.second.arm != "real"):
+        yield _compared(task, comparison) + _choice(comparison)
+    by_arm = {one.first.arm: one for one in task.comparisons}
     if "oracle" in by_arm:
         yield _compared(task, by_arm["oracle"]) + _closed(task)
     for arm in ("direct", "frozen"):
@@ -113,14 +122,14 @@ def warnings(tasks: Sequence[TaskReport], num_images: int) -> Iterator[str]:
 def _answer(task: TaskReport, comparison: Comparison) -> str:
     several = {"segmentation": "Masks", "keypoints": "Keypoints", "depth": "Depth"}
     start = f"{several.get(task.task, task.task)}: "
-    outcome = comparison.difference.outcome
+    helpers = HELPERS[comparison.first.arm]
     return (
         start
         + {
-            "better": "synthetic pairs help. ",
-            "worse": "synthetic pairs harm. ",
-            "undecided": "no effect of synthetic pairs is shown. ",
-        }[outcome]
+            "better": f"{helpers} help. ",
+            "worse": f"{helpers} harm. ",
+            "undecided": f"no effect of {helpers} is shown. ",
+        }[comparison.difference.outcome]
     )
 
 
@@ -158,6 +167,15 @@ def _closed(task: TaskReport) -> str:
     closed = task.closed_share
     bounds = f"[{100 * closed.low:.0f}, {100 * closed.high:.0f}]"
     return f" Of that gap, synthetic pairs close {closed.value:.0%} {bounds}."
+
+
+def _choice(comparison: Comparison) -> str:
+    """Return what own images that are better or worse than generated pairs mean."""
+    return {
+        "better": " Label your own images with the fit rather than generate pairs.",
+        "worse": " Generate pairs rather than label your own images with the fit.",
+        "undecided": "",
+    }[comparison.difference.outcome]
 
 
 def _consequence(task: TaskReport, comparison: Comparison) -> str:

@@ -71,13 +71,15 @@ class UnitKeeper:
 class Materials:
     """What the networks of an evaluation train on and are scored on; None where no unit needs it.
 
-    `features` is the mounted network of the arm `frozen`, `build` the network of the others; None for our U-Net.
+    `labelled` are own images with labels of the fit. `features` is the mounted network of the arm `frozen`, `build` the
+    network of the others; None for our U-Net.
     """
 
     tasks: TaskSet
     heldout: Pairs
     real: Pairs
     oracle: Pairs | None = None
+    labelled: Pairs | None = None
     synthetic: Pairs | None = None
     features: FeatureFunction | None = None
     build: NetworkBuilder | None = None
@@ -87,6 +89,9 @@ class Materials:
         if unit.arm == "oracle":
             assert self.oracle is not None
             return self.oracle
+        if unit.arm == "labelled":
+            assert self.labelled is not None
+            return Pairs.mixed(self.real, self.labelled)
         if unit.num_synthetic is None:
             return self.real
         assert self.synthetic is not None

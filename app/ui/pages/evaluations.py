@@ -11,7 +11,7 @@ from app.http.json_bodies import validated
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.ui.checks import check_job
-from app.ui.choices import fit_choices, labelset_choices
+from app.ui.choices import fit_choices, labeling_choices, labelset_choices
 from app.ui.forms import ONCE, FieldsDep, FieldValues, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
 from app.ui.routing import PageRoute
@@ -57,6 +57,7 @@ def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
         form=form,
         fits=fit_choices(visit),
         labelsets=labelset_choices(visit),
+        labelings=labeling_choices(visit),
     )
 
 

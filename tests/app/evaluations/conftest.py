@@ -11,16 +11,19 @@ from contracts.evaluations.evaluation import EvaluationManifest
 from contracts.evaluations.report import EvaluationReport
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus
+from contracts.labelings import LabelingManifest, LabelledShard
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.ledger import Ledger
 from state.store import Store
-from tests.app.uploading import CLASSES
+from tests.app.uploading import CLASSES, png
 
 SMP = {"kind": "smp", "architecture": "unet", "encoder": "resnet18"}
 AddLabelset = Callable[..., str]
 """Store a labelset of images with these names, and return its id."""
+AddLabeling = Callable[..., str]
+"""Label this number of images by a fit, and return the id of the labeling."""
 
 
 @pytest.fixture
@@ -64,6 +67,36 @@ def add_labelset(store: Store) -> AddLabelset:
 def artefact(name: str) -> Artefact:
     """Return an object that does not exist, with the digest of its name."""
     return Artefact(key=name, sha256=sha256_of(name.encode()), num_bytes=1)
+
+
+@pytest.fixture
+def add_labeling(client: httpx2.Client, store: Store, ledger: Ledger) -> AddLabeling:
+    """Return a function that queues a labeling and ends it as a worker does; without a status it stays queued."""
+
+    def add(
+        fit_id: str, num_images: int = 3, status: JobStatus | None = JobStatus.SUCCEEDED
+    ) -> str:
+        files = {"images": ("one.png", png("RGB", (8, 8)))}
+        answer = client.post("/v1/labelings", data={"fit": fit_id}, files=files)
+        assert answer.status_code == 202, answer.text
+        ref = JobRef(tenant=DEFAULT_TENANT, id=answer.json()["id"])
+        if status is not None:
+            shard = LabelledShard(index=0, tar=artefact("tar"), num_samples=num_images)
+            manifest = LabelingManifest(
+                status=status, started_at=now(), finished_at=now(), num_samples=num_images
+            )
+            if status is JobStatus.SUCCEEDED:
+                manifest = manifest.model_copy(
+                    update={
+                        "shards": (shard,),
+                        "class_pixels": (9, 0, 0),
+                        "class_images": (3, 0, 0),
+                    }
+                )
+            records.finish(store, ledger, ref, manifest)
+        return ref.id
+
+    return add
 
 
 @pytest.fixture

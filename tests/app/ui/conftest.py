@@ -11,6 +11,7 @@ import pytest
 from state.ledger import Ledger
 from state.store import Store
 from tests.app.evaluations.conftest import (  # noqa: F401 - fixtures
+    add_labeling,
     add_labelset,
     body,
     evaluation,

@@ -7,6 +7,7 @@ import httpx2
 from PIL import Image
 
 from contracts.batches import BatchManifest
+from tests.app.evaluations.conftest import AddLabeling
 from tests.app.ui.conftest import Send, hidden, words
 from tests.app.uploading import encode, pairs, zipped
 
@@ -143,6 +144,26 @@ def test_an_evaluation_is_created(
     assert answer.status_code == 303, words(answer)
     view = client.get(answer.headers["Location"].replace("/ui/", "/v1/")).json()
     assert view["options"]["synthetic_counts"] == [10, 20]
+
+
+def test_an_evaluation_offers_own_images(
+    *,
+    client: httpx2.Client,
+    finished_fit_id: str,
+    heldout: str,
+    add_labeling: AddLabeling,
+    send: Send,
+) -> None:
+    """The form lists the labelings that have succeeded, and the page of the evaluation leads to the chosen one."""
+    own = add_labeling(finished_fit_id)
+    waiting = add_labeling(finished_fit_id, status=None)
+    form = client.get("/ui/evaluations/new").text
+    assert (own in form, waiting in form) == (True, False)
+    fields = {"fit": finished_fit_id, "heldout_labelset": heldout, "labeling": own}
+    answer = send("/ui/evaluations/new", fields, "/ui/evaluations")
+    assert answer.status_code == 303, words(answer)
+    page = client.get(answer.headers["Location"]).text
+    assert f'href="/ui/labelings/{own}"' in page
 
 
 def test_an_upload_is_checked_before_it_is_stored(client: httpx2.Client, send: Send) -> None:

@@ -1,6 +1,7 @@
 """Evaluations of the client: create, read the verdict, fetch the report."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,21 @@ def test_only_given_arguments_are_sent(service: Service) -> None:
     (request,) = service.requests
     assert request.url.path == "/v1/evaluations"
     assert b"oracle_labelset" not in request.content
+    assert b"labeling" not in request.content
+
+
+def test_a_labeling_is_sent_and_shown(service: Service) -> None:
+    """It is pinned like the labelsets."""
+    pinned = {"id": "labeling_1", "digest": "0"}
+    answer = evaluation("queued", report=None, files=[], labeling=pinned)
+    service.answers = [httpx2.Response(202, json=answer)]
+    created = service.client().evaluations.create(
+        fit="fit_1", heldout_labelset="labelset_1", labeling="labeling_1"
+    )
+    assert created.labeling is not None
+    assert created.labeling.id == "labeling_1"
+    (request,) = service.requests
+    assert json.loads(request.content)["labeling"] == "labeling_1"
 
 
 def test_the_verdict_is_in_the_report(service: Service) -> None:

@@ -15,6 +15,7 @@ from handsoff_client.cli import tables
 from handsoff_client.cli.argument_types import counts, network
 from handsoff_client.cli.stages import evaluation_schedule
 from handsoff_client.http.parsing import parse
+from tests.app.evaluations.conftest import AddLabeling
 from tests.app.uploading import pairs
 from tests.client.api.test_evaluations import evaluation
 from tests.client.conftest import Run
@@ -79,6 +80,18 @@ def test_the_network_is_sent(run: Run, finished_fit_id: str, heldout: Path) -> N
         "weights": "random",
     }
     assert "/options/network/encoder" in run(*words, "smp:unet/vgg99")[2]
+
+
+def test_a_labeling_is_sent(
+    run: Run, finished_fit_id: str, heldout: Path, add_labeling: AddLabeling
+) -> None:
+    """It adds its arm, and `show` names it."""
+    own = add_labeling(finished_fit_id)
+    words = ("evaluate", finished_fit_id, "--heldout", str(heldout), "--labeling", own)
+    evaluation_id = run(*words)[1].strip()
+    shown = run("show", evaluation_id)[1]
+    assert own in shown
+    assert "labelled 0/4" in shown
 
 
 def test_evaluations_are_listed_cancelled_and_deleted(
@@ -153,7 +166,7 @@ def test_an_evaluation_is_a_table_and_a_verdict() -> None:
     ]
     report = {"verdict": ["Mixed pairs help."], "tasks": [{"measure": "mIoU", "arms": arms}]}
     text = tables.job(parse(Evaluation, evaluation(report=report)))
-    assert "mixed  300              0.561 [0.551, 0.571]  0.061 [0.051, 0.071]" in text
+    assert "mixed  300               0.561 [0.551, 0.571]  0.061 [0.051, 0.071]" in text
     assert text.endswith("verdict\n  - Mixed pairs help.")
 
 

@@ -1,5 +1,6 @@
 """Fixtures of evaluations: a fit of the random generator, and its evaluation on labelled noise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,16 @@ from contracts.evaluations.evaluation import (
 )
 from contracts.fits.fit import FitRequest, PinnedLabelset
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.jobs import JobStatus
+from contracts.labelings import LabelingManifest, LabelingRequest, PinnedLabeling
 from contracts.recipes.recipe import RENDER_VERSION, PinnedFit
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from tests.workers.labeling.labeling_scene import request_labeling
+from tests.workers.labeling.labeling_scene import run as run_labeling
 from tests.workers.scene import ALL_TASKS, LABELS, PX, Scene, open_machine
 from workers.evaluating import evaluations
 from workers.runtime.machine import Machine
@@ -54,6 +59,7 @@ class Evaluating:
         oracle: PinnedLabelset | None = None,
         heldout: PinnedLabelset | None = None,
         labels: LabelSchema = LABELS,
+        labeling: LabelingRequest | None = None,
     ) -> EvaluationRequest:
         """Store the request of an evaluation on six held-out images, of masks alone by default."""
         manifest = self.scene.fit_manifest(self.fit.ref)
@@ -68,12 +74,25 @@ class Evaluating:
             labelset=self.fit.labelset,
             heldout_labelset=heldout or self.labelset(6, seed=1, labels=labels),
             oracle_labelset=oracle,
+            labeling=self.pinned(labeling) if labeling else None,
             labels=labels,
             options=options,
             render_version=RENDER_VERSION,
         )
         records.write(self.scene.machine.store, keys.job_request(request.ref), request)
         return request
+
+    def label(self, files: Mapping[str, bytes], **fields: object) -> LabelingRequest:
+        """Label images by the fit, and return the request of the labeling that has succeeded."""
+        request = request_labeling(self.scene, self.fit, files, **fields)
+        assert run_labeling(self.scene, request).status is JobStatus.SUCCEEDED
+        return request
+
+    def pinned(self, labeling: LabelingRequest) -> PinnedLabeling:
+        """Return a labeling as evaluations pin it."""
+        manifest = records.read_manifest(self.scene.machine.store, labeling.ref, LabelingManifest)
+        assert manifest is not None
+        return PinnedLabeling(id=labeling.id, digest=manifest.digest)
 
     def run(self, request: EvaluationRequest, attempt: int = 1) -> None:
         """Run the job as a worker does."""

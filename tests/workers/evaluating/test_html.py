@@ -26,6 +26,7 @@ def report() -> EvaluationReport:
         ("real", 0): arm(held_out, rng),
         ("mixed", 100): arm(held_out, rng),
         ("mixed", 200): arm(held_out, rng, loss=-0.3),
+        ("labelled", 150): arm(held_out, rng, loss=-0.5),
         ("oracle", 0): arm(held_out, rng, loss=-0.9),
     }
     assert len(NAMES) == len(PORTRAITS.shares)
@@ -64,6 +65,13 @@ def test_the_page_shows_verdict_warnings_and_plots(report: EvaluationReport) -> 
     assert "40 held-out images are too few" in page
     assert report.verdict[0] in page
     assert "prefers-color-scheme:dark" in page
+
+
+def test_own_images_are_a_level_of_the_curve(report: EvaluationReport) -> None:
+    """They have no curve, so a line shows whether generated pairs reach them."""
+    curve = plot_files(report)["segmentation-curves.svg"].decode()
+    assert curve.count("own images + real") == 1
+    assert "s-labelled" in curve
 
 
 def test_plots_are_svg_and_png_files(report: EvaluationReport) -> None:

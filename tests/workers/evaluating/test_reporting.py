@@ -62,6 +62,37 @@ def test_the_verdict_names_gain_rivals_and_curve() -> None:
     assert result.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("loss", "start", "end"),
+    [
+        (-0.4, "Own images + real (1,000 pairs) beat synthetic", "rather than generate pairs."),
+        (0.7, "Own images + real (1,000 pairs) lose to synthetic", "with the fit."),
+        (0.1, "Own images + real (1,000 pairs) and synthetic + real (3,000 pairs) do not", "."),
+    ],
+)
+def test_own_images_are_compared_with_real_and_generated_pairs(
+    loss: float, start: str, end: str
+) -> None:
+    """The question of a user: generate pairs, or label my own images?"""
+    result = report(
+        {("real", 0): 0.9, ("mixed", 500): 0.2, ("mixed", 3000): 0.1, ("labelled", 1000): loss}
+    )
+    synthetic, gain, choice, _ = result.verdict
+    assert synthetic.startswith("Masks: synthetic pairs help.")
+    assert gain.startswith("Own images + real (1,000 pairs) ")
+    assert " real alone" in gain
+    assert choice.startswith(start)
+    assert choice.endswith(end)
+
+
+def test_own_images_alone_are_the_answer() -> None:
+    """Without generated pairs the verdict begins with own images."""
+    first = report({("real", 0): 0.9, ("labelled", 1000): 0.1}).verdict[0]
+    assert first.startswith(
+        "Masks: own images labelled by the fit help. Own images + real (1,000 pairs) beat real"
+    )
+
+
 def test_more_pairs_that_add_nothing_are_called_a_plateau() -> None:
     """Equal scores at 500 and 1,000 pairs: the curve ends at 500, and says what the others added."""
     rng = np.random.default_rng(0)

@@ -45,6 +45,7 @@ class Evaluation(Job):
     labelset: Pinned
     heldout_labelset: Pinned
     oracle_labelset: Pinned | None = None
+    labeling: Pinned | None = None
     labels: Labels
     seed: int
     name: str = ""
@@ -71,6 +72,7 @@ class Evaluations(Jobs[Evaluation]):
         heldout_labelset: str,
         labelset: str | None = None,
         oracle_labelset: str | None = None,
+        labeling: str | None = None,
         seed: int = 0,
         name: str | None = None,
         options: Mapping[str, Any] | None = None,
@@ -79,14 +81,16 @@ class Evaluations(Jobs[Evaluation]):
         """Queue an evaluation. Arguments are ids.
 
         `heldout_labelset` has at least 50 images that nothing trains on. `labelset` replaces the fit's own pairs,
-        `oracle_labelset` has all real pairs. `/docs` of the service documents `options`. `more` is sent unchanged:
-        fields of a newer service that this client does not have yet.
+        `oracle_labelset` has all real pairs, `labeling` has own images with labels of the same fit. `/docs` of the
+        service documents `options`. `more` is sent unchanged: fields of a newer service that this client does not have
+        yet.
         """
         return self._create(
             fit=fit,
             heldout_labelset=heldout_labelset,
             labelset=labelset,
             oracle_labelset=oracle_labelset,
+            labeling=labeling,
             seed=seed,
             name=name,
             options=options,

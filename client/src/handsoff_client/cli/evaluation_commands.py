@@ -45,12 +45,18 @@ def add_evaluate(commands: Commands) -> None:
         metavar="PAIRS",
         help="all real pairs that you have: what more labels would bring",
     )
+    command.add_argument(
+        "--labeling",
+        metavar="LABELING",
+        help="id of a labeling of the same fit: your own images, labelled by the fit, to train on with the real pairs",
+    )
     add_labels(command)
     command.add_argument(
         "--arms",
         type=names,
         metavar="A,B,...",
-        help="what to compare: real, synthetic, mixed, oracle, direct, frozen (default: all that need nothing else)",
+        help="what to compare: real, synthetic, mixed, labelled, oracle, direct, frozen (default: all whose input you"
+        " give, without frozen)",
     )
     command.add_argument(
         "--counts",
@@ -126,6 +132,7 @@ class EvaluationCommands(Runner):
         }
         return self._client.evaluations.create(
             fit=arguments.what,
+            labeling=arguments.labeling,
             seed=arguments.seed,
             name=arguments.name,
             options=options,

@@ -66,6 +66,7 @@ def evaluation_facts(evaluation: Evaluation) -> dict[str, object]:
         "fit": evaluation.fit.id,
         "labelset": evaluation.labelset.id,
         "heldout_labelset": evaluation.heldout_labelset.id,
+        **({"labeling": evaluation.labeling.id} if evaluation.labeling else {}),
         "trainings": trainings(evaluation),
     }
 
@@ -87,7 +88,7 @@ def arm_scores(report: Json) -> Iterator[tuple[Row, list[Row]]]:
             )
             for arm in task["arms"]
         ]
-        yield ("ARM", "GENERATED PAIRS", task["measure"], "DIFFERENCE TO REAL"), rows
+        yield ("ARM", "PAIRS OF THE FIT", task["measure"], "DIFFERENCE TO REAL"), rows
 
 
 def _interval(number: Json | None) -> str:

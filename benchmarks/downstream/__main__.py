@@ -1,9 +1,9 @@
 """`python -m benchmarks.downstream`: are networks better when they also learn from generated pairs?
 
 The paper's protocol on portraits and, with their folders and generators, on real faces and clothing: a fit on 16 or 50
-labelled images, a network trained on real pairs, generated pairs, both or all real labels, and the fit's own labels of
-the held-out images. Finished trainings are kept in a folder, so a stopped run continues. Each draw also gets the report
-of an evaluation as HTML. The last line is JSON.
+labelled images, a network trained on real pairs, generated pairs, both, own images that the fit labels, or all real
+labels, and the fit's own labels of the held-out images. Finished trainings are kept in a folder, so a stopped run
+continues. Each draw also gets the report of an evaluation as HTML. The last line is JSON.
 """
 
 import json
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(domain: Domain, options: Namespace) -> dict[str, Any]:
     training, counts = training_options(options), tuple(sorted(options.synthetic))
-    runs = Runs(domain, training, options.seeds, counts, options.network)
+    runs = Runs(domain, training, options.seeds, counts, options.network, options.own)
     reports: dict[int, list[EvaluationReport]] = {}
     for labels in options.labels:
         for draw in range(options.draws):
@@ -64,6 +64,9 @@ def _write(domain: Domain, report: EvaluationReport, labels: int, draw: int) -> 
 def _parse(arguments: Sequence[str]) -> Namespace:
     parser = downstream_parser("benchmarks.downstream", __doc__)
     parser.add_argument("--synthetic", type=int, nargs="+", default=[500, 2_000])
+    parser.add_argument(
+        "--own", type=int, default=1_000, help="own images that the fit labels; 0: none"
+    )
     parser.add_argument(
         "--network", type=network_of, default="unet", help="unet or smp:ARCHITECTURE/ENCODER"
     )

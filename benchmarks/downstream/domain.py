@@ -17,7 +17,7 @@ from benchmarks.defaults import ensemble_options
 from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.real_data import RealData
 from models.arrays import Codes
-from models.downstream.pairs import Pairs
+from models.downstream.pairs import Pairs, PixelImages
 from models.generators.generator import Mirrorable
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import train_ensemble
@@ -84,11 +84,26 @@ class Domain:
         arrays = self.kept(name, lambda: self._label(self.fit(draw, labels), count))
         return Generated(**arrays)
 
+    def own(self, draw: int, labels: int, count: int) -> Pairs:
+        """Return unlabelled real images with the labels of the fit on one draw; fewer if there are not as many."""
+        images = self.data.unlabelled(count)
+
+        def label() -> dict[str, Tensor]:
+            codes = self.codes(f"own-{len(images)}", images)
+            fitted = self.fit(draw, labels)
+            parts = [
+                fitted.render(part).labels["segmentation"] for part in codes.split(MICRO_BATCH)
+            ]
+            return {"masks": torch.cat([part["masks"] for part in parts])}
+
+        masks = self.kept(f"own-{labels}-{draw}-{len(images)}", label)["masks"]
+        return Pairs.of(images, Labels((masks.shape[1], masks.shape[2]), segmentation=masks))
+
     def direct(self, draw: int, labels: int) -> ImageScores:
         """Return the scores of the fit's labels of the inverted held-out images."""
         fitted, codes = (
             self.fit(draw, labels),
-            self.codes(f"heldout-{len(self.heldout)}", self.heldout),
+            self.codes(f"heldout-{len(self.heldout)}", self.heldout.images),
         )
         batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
         return score_batches(batches, self.heldout.labels, self.tasks)
@@ -97,7 +112,7 @@ class Domain:
     def fit(self, draw: int, count: int) -> LabelGenerator:
         """Fit with the default options, as the service does."""
         real, generator = self.real(draw, count), self.networks.generator
-        codes = self.codes(f"labelled-{draw}-{count}", real)
+        codes = self.codes(f"labelled-{draw}-{count}", real.images)
         labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
         swaps = mirror_swaps(self.data.schema) if isinstance(generator, Mirrorable) else None
         if swaps is not None:
@@ -115,11 +130,11 @@ class Domain:
         )
         return LabelGenerator(self.networks.renderer, ensemble)
 
-    def codes(self, name: str, pairs: Pairs) -> Codes:
+    def codes(self, name: str, images: PixelImages) -> Codes:
         """Invert images, or read their codes."""
 
         def invert() -> dict[str, Tensor]:
-            parts = (pairs.images.float() / 127.5 - 1.0).split(MICRO_BATCH)
+            parts = (images.float() / 127.5 - 1.0).split(MICRO_BATCH)
             return {"codes": torch.cat([self.networks.inverter.invert(one).codes for one in parts])}
 
         return self.kept(f"codes-{name}", invert)["codes"]

@@ -19,7 +19,6 @@ from benchmarks.defaults import ensemble_options
 from benchmarks.downstream.domain import MICRO_BATCH, Domain
 from benchmarks.downstream.options import downstream_parser, open_domains
 from models.arrays import Codes
-from models.downstream.pairs import Pairs
 from models.generators.generator import Mirrorable
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
@@ -57,8 +56,8 @@ def _fits(domain: Domain, draw: int, count: int) -> Iterator[tuple[str, LabelGen
     assert swaps is not None, "a class with a side has no partner"
     labels = Labels(real.px, segmentation=real.labels["segmentation"].long())
     flipped = mirrored(labels, domain.tasks, swaps)
-    codes = domain.codes(f"labelled-{draw}-{count}", real)
-    more = domain.codes(f"mirrored-{draw}-{count}", Pairs.of(real.images.flip(3), flipped))
+    codes = domain.codes(f"labelled-{draw}-{count}", real.images)
+    more = domain.codes(f"mirrored-{draw}-{count}", real.images.flip(3))
     renderer = domain.networks.renderer
     yield ALONE, LabelGenerator(renderer, _train(domain, codes, labels, draw))
     trained = _train(domain, torch.cat([codes, more]), labels.with_more(flipped), draw)
@@ -87,7 +86,7 @@ def _with_votes(ensemble: Ensemble, swaps: Swaps) -> Ensemble:
 
 
 def _miou(domain: Domain, fitted: LabelGenerator) -> float:
-    codes = domain.codes(f"heldout-{len(domain.heldout)}", domain.heldout)
+    codes = domain.codes(f"heldout-{len(domain.heldout)}", domain.heldout.images)
     batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
     scores = score_batches(batches, domain.heldout.labels, domain.tasks)
     features = scores.features("segmentation")

@@ -1,6 +1,7 @@
 """Real pairs of the downstream benchmark: rendered portraits, and photographs in folders outside the repository."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,11 @@ from contracts.schemas import LabelSchema
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
-from models.downstream.pairs import Pairs
+from models.downstream.pairs import Pairs, PixelImages
 from models.tasks.task_set import Labels
 
 ORACLE_DRAW = 900
+UNLABELLED_DRAW = 950
 
 
 class RealData(Protocol):
@@ -38,6 +40,9 @@ class RealData(Protocol):
 
     def oracle(self, count: int) -> Pairs | None:
         """Return all real labels, or None if there are no more than `count`."""
+
+    def unlabelled(self, count: int) -> PixelImages:
+        """Return images of the domain that are in no other set, or all of them if there are fewer."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,9 @@ class Portraits:
     def oracle(self, count: int) -> Pairs | None:
         return _rendered("labelled", ORACLE_DRAW, self.num_oracle)
 
+    def unlabelled(self, count: int) -> PixelImages:
+        return _rendered("labelled", UNLABELLED_DRAW, count).images
+
     @cached_property
     def heldout(self) -> Pairs:
         return _rendered("heldout", 0, self.num_heldout)
@@ -76,18 +84,21 @@ class Photographs:
     masks: Path  # in `folder`: NAME.png, of class indices
     classes: str  # the list of class names in `meta.json`
     heldout_split: str
+    unlabelled_images: Path  # in `folder`: NAME.jpg, of which those without a mask count
+    unlabelled_split: str | None = None  # their names in order; without it, all of them by name
 
     @classmethod
     def faces(cls, folder: Path) -> "Photographs":
         """Return 50 aligned faces to label and 50 held-out ones; no more are labelled."""
         images = Path("images64/labelled")
-        return cls("faces", folder, images, Path("mask8_64"), "classes8", "label_val")
+        masks, unlabelled = Path("mask8_64"), Path("images64/unlabelled_ffhq")
+        return cls("faces", folder, images, masks, "classes8", "label_val", unlabelled)
 
     @classmethod
     def clothing(cls, folder: Path) -> "Photographs":
         """Return full-body photographs: 50 to label, 300 held-out ones, and the others for the oracle."""
         images, masks = Path("images64"), Path("mask10_64")
-        return cls("clothing", folder, images, masks, "classes", "test")
+        return cls("clothing", folder, images, masks, "classes", "test", images, "gan_train")
 
     @cached_property
     def schema(self) -> LabelSchema:
@@ -109,20 +120,42 @@ class Photographs:
     def oracle(self, count: int) -> Pairs | None:
         splits = (read_split(self.folder, name) for name in (self.heldout_split, "label_val"))
         heldout = {name for split in splits for name in split}
-        labelled = sorted(path.stem for path in (self.folder / self.masks).glob("*.png"))
-        names = [name for name in labelled if name not in heldout]
+        names = [name for name in _names(self.folder / self.masks) if name not in heldout]
         return self._read(names) if len(names) > count else None
 
+    def unlabelled(self, count: int) -> PixelImages:
+        folder, split = self.folder / self.unlabelled_images, self.unlabelled_split
+        names = _names(folder) if split is None else read_split(self.folder, split)
+        labelled = set(_names(self.folder / self.masks))
+        return _channels_first(
+            _read_images(folder, [name for name in names if name not in labelled][:count])
+        )
+
     def _read(self, names: list[str]) -> Pairs:
-        images = [read_pixels(self.folder / self.images / f"{name}.jpg", "RGB") for name in names]
         masks = [read_pixels(self.folder / self.masks / f"{name}.png", "L") for name in names]
-        return as_pairs(torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)))
+        images = _read_images(self.folder / self.images, names)
+        return as_pairs(images, torch.from_numpy(np.stack(masks)))
 
 
 def as_pairs(images: Tensor, masks: Tensor) -> Pairs:
     """Return bytes [n, h, w, 3] and masks [n, h, w] as pairs."""
     labels = Labels((masks.shape[1], masks.shape[2]), segmentation=masks)
-    return Pairs.of(images.permute(0, 3, 1, 2).contiguous(), labels)
+    return Pairs.of(_channels_first(images), labels)
+
+
+def _channels_first(images: Tensor) -> PixelImages:
+    return images.permute(0, 3, 1, 2).contiguous()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.iterdir())
+
+
+def _read_images(folder: Path, names: Sequence[str]) -> Tensor:
+    """Return photographs as bytes [n, h, w, 3]."""
+    return torch.from_numpy(
+        np.stack([read_pixels(folder / f"{name}.jpg", "RGB") for name in names])
+    )
 
 
 def _rendered(split: str, draw: int, count: int) -> Pairs:

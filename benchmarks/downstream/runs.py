@@ -24,18 +24,22 @@ from workers.evaluating.scoring import ImageScores, score_network
 from workers.fitting.downstream import mirror_swaps
 
 Key = tuple[ArmName, int]
-"""An arm and its number of synthetic pairs."""
+"""An arm and its number of pairs with labels of the fit."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Trains and scores what the folder lacks. Files of other options or other held-out images are not reused."""
+    """Trains and scores what the folder lacks. Files of other options or other held-out images are not reused.
+
+    `own` is the number of unlabelled real images that the fit labels, 0 for none.
+    """
 
     domain: Domain
     options: DownstreamOptions
     num_seeds: int
     synthetic: tuple[int, ...]
     architecture: Network = "unet"
+    own: int = 0
 
     def scores(self, labels: int, draw: int) -> dict[Key, list[ImageScores]]:
         """Return the image scores of all arms on one draw of labelled images, by arm and number of pairs."""
@@ -73,6 +77,9 @@ class Runs:
         for count in self.synthetic:
             yield "synthetic", count, partial(synthetic, count)
             yield "mixed", count, partial(mixed, count)
+        if self.own:
+            own = self.domain.own(draw, labels, self.own)
+            yield "labelled", len(own), lambda: Pairs.mixed(real(), own)
         if oracle is not None:
             yield "oracle", 0, lambda: oracle
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.evaluations.report import ArmName, EvaluationReport
 
-ARMS: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "direct", "oracle")
+ARMS: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "labelled", "direct", "oracle")
 
 
 def scores_of(report: EvaluationReport) -> dict[ArmName, float]:

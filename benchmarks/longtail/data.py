@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.downstream.domain import Domain
-from benchmarks.downstream.real_data import as_pairs
+from benchmarks.downstream.real_data import UNLABELLED_DRAW, as_pairs
 from benchmarks.segmenter.renderings import render_pairs
 from benchmarks.targets.sampling import Sampler, predictor_of
 from contracts.schemas import LabelSchema
 from examples.portraits.classes import CLASS_NAMES, Part
 from examples.portraits.population import draw_portrait
 from examples.portraits.splits import seed_of
-from models.downstream.pairs import Pairs
+from models.downstream.pairs import Pairs, PixelImages
 from models.generators.stylegan2.generator import Generator
 from models.targets.constraints import Constraint
 from models.tasks.task_set import Labels
@@ -50,6 +50,9 @@ class LongTail:
 
     def oracle(self, count: int) -> Pairs | None:
         return None
+
+    def unlabelled(self, count: int) -> PixelImages:
+        return self._rendered("labelled", UNLABELLED_DRAW, count, self.share).images
 
     def _rendered(self, split: str, draw: int, count: int, share: float) -> Pairs:
         seed = seed_of(split, draw)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -113,6 +114,24 @@ def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path, networ
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
     assert "src=" not in page
+
+
+def test_own_images_are_labelled_and_compared(stack: Stack, tmp_path: Path) -> None:
+    """Two commands: label, then evaluate. A held-out image among the own ones is left out, and named."""
+    own = write_pairs(tmp_path / "own", 4, px=PX, seed=2)
+    heldout = write_pairs(tmp_path / "heldout", 6, px=PX, seed=1)
+    first = min((heldout / "images").iterdir())
+    shutil.copy(first, own / "images" / f"copy{first.suffix}")
+    with HandsOff(stack.address) as client:
+        (fit,) = client.fits.list(limit=1)
+    labeling, *_ = handsoff(stack, "label", fit.id, own / "images", "--wait").splitlines()
+    words = ("--heldout", heldout, "--labeling", labeling, "--arms", "real,labelled")
+    quick = ("--seeds", "1", "--steps", "4", "--wait")
+    evaluation_id, verdict, *_ = handsoff(stack, "evaluate", fit.id, *words, *quick).splitlines()
+    assert "Own images + real (4 pairs)" in verdict
+    shown = json.loads(handsoff(stack, "--json", "show", evaluation_id))
+    assert shown["labeling"]["id"] == labeling
+    assert any(f"not trained on: copy{first.suffix}" in one for one in shown["report"]["warnings"])
 
 
 def test_held_out_images_of_the_training_are_refused(stack: Stack, tmp_path: Path) -> None:

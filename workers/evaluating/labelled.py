@@ -8,24 +8,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from contracts.errors.jobs import InputMissing, JobFailed
 from contracts.evaluations.evaluation import EvaluationRequest, OwnImages
 from contracts.labelings import LabelingManifest, PinnedLabeling
 from handsoff_shards.reading import Exported, ShardSet, samples_of
-from models.downstream.pairs import Pairs
+from models.downstream.pairs import Pairs, PixelImages
 from state import keys, records
 from state.store import Store
 from workers.codecs.task import codecs_of
 from workers.evaluating.gathering import Gathered
-from workers.rendering.documents.closeness import NEAR_COPY, Thumbnail, compare, thumbnail_of
 from workers.rendering.exports import labels_of
 from workers.runtime.artefacts import fetched
 from workers.runtime.jobs import Deleted, Run
 
+COMPARED_PX = 16
+COPY_SHARE = 1 / 3
+"""Of the usual distance between a held-out image and the nearest other one: 12 of 36 levels (RMS) on 200 portraits of
+64 px. Copies as JPEG of quality 30, in half of the size or moved by a pixel have 9 at most or in the median, the
+closest of 1,000 other portraits has 20 (benchmarks/LOG.md)."""
+ROUNDING = 0.5
+"""Levels of the 255 that equal images may differ by."""
+CHUNK = 1_000
 MAX_NAMES = 5
 
 
@@ -42,7 +49,7 @@ def read_labelled(
     gathered = Gathered(
         codecs_of(run.machine.tasks, request.labels), manifest.num_samples, heldout.px
     )
-    names, thumbnails = [], []
+    names = []
     for number, sample in enumerate(_samples(run.machine.store, manifest, pinned.id)):
         labels = {
             codec.name: codec.stored(sample.files[codec.extension], request.labels)
@@ -50,16 +57,15 @@ def read_labelled(
         }
         gathered.add(number, sample.sample.image, labels)
         names.append(_name(sample))
-        thumbnails.append(thumbnail_of(sample.sample.image))
         run.step("reading", number + 1, manifest.num_samples)
-    are_heldout = _are_heldout(thumbnails, heldout)
+    pairs = gathered.pairs()
+    are_heldout = are_copies(pairs.images, heldout.images)
     if are_heldout.all():
         raise JobFailed(
             f"Expected images in {pinned.id} that are not held out, but all of its {len(names)} images are in"
             f" {request.heldout_labelset.id} too. Label other images, or leave the arm labelled out."
         )
     _record(run, [name for name, is_one in zip(names, are_heldout, strict=True) if is_one], names)
-    pairs = gathered.pairs()
     return pairs.select((~are_heldout).nonzero().flatten()) if are_heldout.any() else pairs
 
 
@@ -99,12 +105,25 @@ def _name(sample: Exported) -> str:
     return original.name if original else sample.key
 
 
-def _are_heldout(thumbnails: list[Thumbnail], heldout: Pairs) -> Tensor:
-    """Return whether each image is a held-out one, bool [n]."""
-    others = [thumbnail_of(one.permute(1, 2, 0).numpy()) for one in heldout.images]
-    closeness = compare(thumbnails, others)
-    nearest = np.zeros(len(thumbnails)) if closeness is None else closeness.samples
-    return torch.from_numpy(nearest >= NEAR_COPY)
+def are_copies(images: PixelImages, heldout: PixelImages) -> Tensor:
+    """Return whether each image is a held-out one or a near-copy of it, bool [n].
+
+    A near-copy is far closer to a held-out image than held-out images are to each other. So photographs by one fixed
+    camera, which are all alike, are no copies.
+    """
+    own, others = _averages(images), _averages(heldout)
+    usual = torch.cdist(others, others).fill_diagonal_(torch.inf).min(dim=1).values.median()
+    limit = max(COPY_SHARE * float(usual), ROUNDING * own.shape[1] ** 0.5)
+    nearest = [torch.cdist(part, others).min(dim=1).values for part in own.split(CHUNK)]
+    return torch.cat(nearest).le(limit)
+
+
+def _averages(images: PixelImages) -> Tensor:
+    """Return the mean colors of 16 x 16 parts, float32 [n, 768]."""
+    parts = [
+        adaptive_avg_pool2d(part.float(), COMPARED_PX).flatten(1) for part in images.split(CHUNK)
+    ]
+    return torch.cat(parts)
 
 
 def _record(run: Run, heldout: list[str], names: list[str]) -> None:

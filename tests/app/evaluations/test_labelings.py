@@ -38,6 +38,18 @@ def test_a_labeling_adds_its_arm(
     assert counts["labelled"] == shown["options"]["num_seeds"]
 
 
+def test_the_arm_is_counted_in_the_estimate(
+    client: httpx2.Client, body: Body, finished_fit_id: str, add_labeling: AddLabeling
+) -> None:
+    """Four more trainings than 28, and the labels of the fit, take as much longer."""
+    with_own = body | {"labeling": add_labeling(finished_fit_id)}
+    before, after = (
+        client.post("/v1/evaluations?validate_only=true", json=one).json()["estimate"]["seconds"]
+        for one in (body, with_own)
+    )
+    assert after / before == pytest.approx(33 / 29, rel=0.01)
+
+
 def test_no_labeling_is_null(client: httpx2.Client, body: Body) -> None:
     """The field is there for readers of every evaluation."""
     shown = client.post("/v1/evaluations", json=body).json()

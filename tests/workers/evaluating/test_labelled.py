@@ -23,7 +23,7 @@ from tests.workers.scene import ALL_TASKS, LABELS, PX
 from workers.codecs.segmentation import decode_mask
 from workers.evaluating import units
 from workers.evaluating.gathering import RealPairs, as_training_pairs
-from workers.evaluating.labelled import read_labelled
+from workers.evaluating.labelled import are_copies, read_labelled
 from workers.evaluating.scoring import ImageScores
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.jobs import Run
@@ -120,6 +120,23 @@ def test_held_out_images_are_left_out_with_a_warning(
     assert f"Own images that are held out too are not trained on: copy.{suffix}." in report.warnings
     counts = {arm.ref.arm: arm.ref.synthetic_pairs for arm in report.tasks[0].arms}
     assert counts == {"real": 0, "mixed": 4, "labelled": 3}
+
+
+def test_images_that_are_all_alike_are_no_copies() -> None:
+    """A fixed camera shows the same scene with other noise; only the repeated photographs are copies."""
+    rng = torch.Generator().manual_seed(0)
+    scene = torch.randint(0, 200, (3, PX, PX), generator=rng)
+    photographs = (scene + torch.randint(0, 40, (9, 3, PX, PX), generator=rng)).byte()
+    heldout, others = photographs[:5], photographs[5:]
+    own = torch.cat([others, heldout[:1], heldout[1:2] + 1])
+    assert are_copies(own, heldout).tolist() == [False] * 4 + [True] * 2
+
+
+def test_equal_held_out_images_have_copies_too() -> None:
+    """Where held-out images repeat each other, equal pixels still count."""
+    heldout = torch.full((3, 3, PX, PX), 7, dtype=torch.uint8)
+    own = torch.cat([heldout[:1], heldout[:1] + 9])
+    assert are_copies(own, heldout).tolist() == [True, False]
 
 
 def test_a_labeling_of_held_out_images_alone_is_refused(evaluating: Evaluating) -> None:

@@ -22,22 +22,19 @@ from handsoff_shards.members import IMAGE_EXTENSIONS, split_name
 from state import keys, records
 from state.batches.pages import shards_of
 from state.store import Store
-from workers.codecs.images import Pixels
 from workers.rendering.documents.origins import Origin
 from workers.runtime.artefacts import read_artefact
 
 THUMBNAIL_PX = 16
 NEAR_COPY = 0.95
 """A correlation of thumbnails. On portraits of 64 px, a copy as JPEG of quality 30 has 0.98 and more, one moved by a
-pixel or brightened by a fifth 0.95. The closest of 48 other portraits has 0.91, of 1,000 to any of 200 others 0.93
-(benchmarks/LOG.md)."""
+pixel or brightened by a fifth 0.95, and the closest of 48 other portraits 0.91 (benchmarks/LOG.md)."""
 
 MAX_SAMPLES, MAX_LABELLED = 256, 256
 MAX_BYTES = 64 * 1024**2
 """The part of the shards that is read: 40 images of 1024 px."""
 
 Thumbnail = NDArray[np.float64]
-"""16 x 16 x 3 averages of pixels."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +89,11 @@ def compare(samples: Sequence[Thumbnail], labelled: Sequence[Thumbnail]) -> Clos
 
 
 def thumbnail(data: bytes, part: ImagePart | None = None) -> Thumbnail:
-    """Return the averages of a picture's pixels; of a part of it, where that is inside."""
+    """Return a picture as 16 x 16 x 3 numbers, averages of its pixels; of a part of it, where that is inside."""
     with Image.open(io.BytesIO(data)) as image:
         picture = image.convert("RGB")
-    return _averages(picture, None if part is None else _box(part, picture.size))
-
-
-def thumbnail_of(pixels: Pixels) -> Thumbnail:
-    """Return the averages of RGB pixels [height, width, 3]."""
-    return _averages(Image.fromarray(pixels))
-
-
-def _averages(
-    picture: Image.Image, box: tuple[float, float, float, float] | None = None
-) -> Thumbnail:
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    box = None if part is None else _box(part, picture.size)
     return np.asarray(picture.resize(size, Image.Resampling.BOX, box), np.float64).ravel()
 
 

@@ -32,7 +32,7 @@ COPY_SHARE = 1 / 3
 closest of 1,000 other portraits has 20 (benchmarks/LOG.md)."""
 ROUNDING = 0.5
 """Levels of the 255 that equal images may differ by."""
-CHUNK = 1_000
+CHUNK = 100
 MAX_NAMES = 5
 
 

@@ -176,7 +176,7 @@ def test_own_images_have_the_labels_of_the_fit(
     assert [part.count for part in mixture.parts] == [4, 5]
     assert [part.share for part in mixture.parts] == [0.5, 0.5]
     assert torch.equal(mixture.images[4:], domain.data.unlabelled(5))
-    expected = domain.fit(0, 4).render(domain._codes("own-5", domain.data.unlabelled(5)))
+    expected = domain.fit(0, 4).render(domain.codes("own-5", domain.data.unlabelled(5)))
     assert torch.equal(mixture.labels["segmentation"][4:], expected.labels["segmentation"]["masks"])
     assert (tmp_path / f"portraits-{networks.digest}" / "own-4-0-5.npz").exists()
     plain = Runs(domain, options, num_seeds=1, synthetic=(2,))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from app.decoding.archives.names import is_system_file, is_unrelated, normalized
@@ -239,7 +240,9 @@ def _sort_in(
     """Add one file to its part. Raises `Refused` if it has none, or another file has the same stem."""
     folder, _, rest = inner.partition("/")
     if folder not in parts or not rest or "/" in rest:
-        detail = f"The name does not match the layout of a labelset. {_layout(tasks)}"
+        is_json = not rest and inner.lower().endswith(".json")
+        hint = f" Name a COCO file {COCO_NAMES[0]}." if is_json else ""
+        detail = f"The name does not match the layout of a labelset. {_layout(tasks)}{hint}"
         raise Refused(file.name, detail)
     path = PurePosixPath(rest)
     suffixes = next((part.suffixes for part in tasks if part.folder == folder), ())
@@ -259,8 +262,12 @@ def _sort_in(
 
 
 def _common_folder(files: Mapping[str, Path], folders: Iterable[str]) -> str:
-    """Return the single top folder (a zipped folder) with its slash, or an empty text without one."""
-    tops = {name.partition("/")[0] for name in files}
-    top = next(iter(tops), "")
-    is_wrapped = len(tops) == 1 and top not in (*folders, SCHEMA, *COCO_NAMES)
-    return f"{top}/" if is_wrapped else ""
+    """Return the folders around all files (a zipped folder, also inside others) with a slash, or an empty text."""
+    known = {*folders, SCHEMA, *COCO_NAMES}
+    common = next(iter(files)).split("/")[:-1]
+    for name in files:
+        parts = name.split("/")[:-1]
+        equal = [one == other for one, other in zip(common, parts, strict=False)]
+        common = common[: equal.index(False) if False in equal else len(equal)]
+    wrapping = list(takewhile(lambda folder: folder not in known, common))
+    return "".join(f"{folder}/" for folder in wrapping)

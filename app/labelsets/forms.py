@@ -73,6 +73,8 @@ async def receive_form(
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
         actual = printable(request.headers.get("Content-Type", "no Content-Type")[:80])
+        if media_type == b"multipart/form-data":
+            actual = "one without a boundary (let the HTTP client set Content-Type)"
         detail = (
             f"Expected a multipart/form-data form, got {actual}. With curl: -F archive=@labels.zip."
         )
@@ -196,6 +198,9 @@ class _Receiver:
         assert part is not None
         part.close()
         if isinstance(part, _FilePart):
+            if part.is_given and not part.file_name and self._fields[part.name] == "files":
+                detail = f"Expected a file name, got none. With curl: -F {part.name}=@PATH."
+                raise InvalidRequest.at(f"/{part.name}", detail)
             if part.is_given:
                 spooled = SpooledFile(name=part.file_name, path=part.path)
                 self._form.files.setdefault(part.name, []).append(spooled)
@@ -264,7 +269,8 @@ def _names(disposition: bytes) -> tuple[str, str | None]:
     """Return the field name and the file name (or None) of a Content-Disposition header.
 
     `filename*` (RFC 5987) is accepted although RFC 7578 forbids it in forms, because some HTTP clients send it for
-    names that are not ASCII. Raises `FormParserError`.
+    names that are not ASCII. Folders before a file name are left out (RFC 7578, section 4.2). Raises `FormParserError`,
+    or `InvalidRequest` for a name that is not UTF-8.
     """
     _, options = parse_options_header(disposition)
     if b"name" not in options:
@@ -274,8 +280,19 @@ def _names(disposition: bytes) -> tuple[str, str | None]:
     if extended is not None:
         charset = extended[1].decode() or "utf-8"
         try:
-            return name, unquote_to_bytes(extended[2]).decode(charset)
+            return name, _without_folders(unquote_to_bytes(extended[2]).decode(charset))
         except (LookupError, ValueError) as error:
             raise FormParserError(f"the filename* of a part cannot be decoded ({error})") from error
     file_name = options.get(b"filename")
-    return name, None if file_name is None else file_name.decode("utf-8", errors="surrogateescape")
+    if file_name is None:
+        return name, None
+    try:
+        return name, _without_folders(file_name.decode())
+    except UnicodeDecodeError as error:
+        byte = file_name[error.start]
+        detail = f"Expected a UTF-8 file name, got byte 0x{byte:02x}. Rename the file, or send it in an archive."
+        raise InvalidRequest.at(f"/{printable(name[:100])}", detail) from error
+
+
+def _without_folders(file_name: str) -> str:
+    return file_name.replace("\\", "/").rpartition("/")[2]

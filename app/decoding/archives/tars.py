@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 _GZIP_MAGIC, _BZIP2_MAGIC, _XZ_MAGIC = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 _XZ_MEMORY_BYTES = 100 * 1024 * 1024
 """The memory limit of xz decompression; `xz -9` needs 65 MiB."""
+_OTHER_KINDS = {
+    b"(\xb5/\xfd": "Zstandard data",
+    b"7z\xbc\xaf'\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    _GZIP_MAGIC: "a gzip file without a tar in it",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"<": "an HTML or XML text, such as an error page",
+    b"{": "a JSON text",
+}
+"""What users send instead, by the first bytes."""
+_MAX_MAGIC_BYTES = max(map(len, _OTHER_KINDS))
 _MAX_HEADER_BYTES = 1024 * 1024
 """The limit for one entry. PAX allows any length; tools write a few hundred bytes."""
 _MAX_ALL_HEADER_BYTES = 64 * 1024 * 1024
@@ -48,8 +60,9 @@ def tar_entries(archive: Path, max_bytes: int) -> Iterator[tuple[str, IO[bytes] 
     Raises `Refused` if headers take more than 1 MiB for one entry or 64 MiB in all, or contents more than `max_bytes`.
     """
     with archive.open("rb") as file:
+        kind = _kind_of(file)
         counted = _CountedStream(_decompressed(file), max_bytes + _MAX_ALL_HEADER_BYTES)
-        with _opened(counted) as source:
+        with _opened(counted, kind) as source:
             for member in source:
                 counted.is_header = False
                 # A sparse file of a few bytes can unpack to terabytes of zeros.
@@ -65,13 +78,21 @@ def tar_entries(archive: Path, max_bytes: int) -> Iterator[tuple[str, IO[bytes] 
         _drain(counted)  # gzip's checksum is at the end
 
 
-def _opened(counted: "_CountedStream") -> tarfile.TarFile:
+def _kind_of(file: IO[bytes]) -> str:
+    """Return what the file is, for the message if it is no tar."""
+    head = file.read(_MAX_MAGIC_BYTES)
+    file.seek(0)
+    names = (name for magic, name in _OTHER_KINDS.items() if head.startswith(magic))
+    return next(names, "another file" if head else "an empty file")
+
+
+def _opened(counted: "_CountedStream", kind: str) -> tarfile.TarFile:
     try:
         return tarfile.open(
             fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=_Member, bufsize=_BUFFER_BYTES
         )
     except tarfile.ReadError as error:
-        detail = "Expected a zip or tar, got another file. Send a zip or tar of images/, masks/, labelset.json."
+        detail = f"Expected a zip or tar, got {kind}. Send a zip or tar of images/, masks/, labelset.json."
         raise Refused(None, detail) from error
 
 

@@ -24,7 +24,10 @@ _METHOD_NAMES = {
 _END = struct.Struct("<4s4H2LH")
 _END_MAGIC = b"PK\x05\x06"
 _MAX_COMMENT_BYTES = 0xFFFF
-_SEE_ZIP64 = 0xFFFF
+_LOCATOR = struct.Struct("<4sLQL")
+_LOCATOR_MAGIC = b"PK\x06\x07"
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_END64_MAGIC = b"PK\x06\x06"
 _DIRECTORY_BYTES_FLOOR = 128 * 1024
 _DIRECTORY_BYTES_PER_ENTRY = 1024
 """One entry of the directory at a zip's end: 46 bytes, name and extra fields. zipfile reads it whole into memory."""
@@ -71,27 +74,49 @@ def _name_of(info: zipfile.ZipInfo) -> str:
             name = name.encode("cp437").decode("utf-8")
         except UnicodeError:
             name = info.filename
-    return name.replace("\\", "/")
+    return name.replace("\\", "/").removeprefix("./")
 
 
 def _check_directory(archive: Path, max_entries: int) -> None:
     """Refuse a directory larger than the allowed number of entries needs, before it is read.
 
-    The record at the end has its size (APPNOTE 4.3.16). A zip64 record has 0xFFFFFFFF there, far above any limit.
+    The record at the end has its size (APPNOTE 4.3.16). Some tools write a zip64 record for every zip.
     """
     size = archive.stat().st_size
     with archive.open("rb") as file:
         # The end record is the last one, before a comment of at most 64 KiB.
-        file.seek(max(0, size - _END.size - _MAX_COMMENT_BYTES))
+        begin = max(0, size - _END.size - _MAX_COMMENT_BYTES)
+        file.seek(begin)
         tail = file.read()
-    start = tail.rfind(_END_MAGIC)
-    if start < 0 or len(tail) - start < _END.size:
-        return  # zipfile raises for it
-    *_, num_entries, directory_bytes, _, _ = _END.unpack_from(tail, start)
-    if num_entries > max_entries and num_entries != _SEE_ZIP64:
+        start = tail.rfind(_END_MAGIC)
+        if start < 0 or len(tail) - start < _END.size:
+            return  # zipfile raises for it
+        *_, num_entries, directory_bytes, _, _ = _END.unpack_from(tail, start)
+        num_entries, directory_bytes = _zip64_record(file, begin + start) or (
+            num_entries,
+            directory_bytes,
+        )
+    if num_entries > max_entries:
         detail = f"Expected at most {max_entries} entries in the archive, got {num_entries}. Send fewer files."
         raise Refused(None, detail)
     limit = max(max_entries * _DIRECTORY_BYTES_PER_ENTRY, _DIRECTORY_BYTES_FLOOR)
     if directory_bytes > limit:
         detail = f"Expected a zip directory of at most {limit} bytes, got {directory_bytes}. Send fewer files."
         raise Refused(None, detail)
+
+
+def _zip64_record(file: IO[bytes], end: int) -> tuple[int, int] | None:
+    """Return entries and directory bytes of the zip64 record (APPNOTE 4.3.14), which has priority; None without one.
+
+    The record and its locator are directly before the end record at `end`. zipfile expects both there too.
+    """
+    if end < _LOCATOR.size + _END64.size:
+        return None
+    file.seek(end - _LOCATOR.size - _END64.size)
+    record = file.read(_END64.size)
+    if not record.startswith(_END64_MAGIC) or not file.read(_LOCATOR.size).startswith(
+        _LOCATOR_MAGIC
+    ):
+        return None
+    *_, num_entries, directory_bytes, _ = _END64.unpack(record)
+    return num_entries, directory_bytes

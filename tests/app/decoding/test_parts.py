@@ -38,10 +38,24 @@ def test_images_and_masks_are_matched_by_stem() -> None:
     assert flaws_of(files) == []
 
 
-def test_the_folder_around_all_files_is_ignored() -> None:
-    """If all files are in one folder, as when a folder is zipped, it is removed from the names."""
-    files = sort_files(named("faces/labelset.json", "faces/images/a.png", "faces/masks/a.png"))
-    assert (set(files.images), files.schema) == ({"a"}, Path("faces/labelset.json"))
+@pytest.mark.parametrize("folder", ["faces", "export/faces", "images of us/masks of us/3"])
+def test_the_folders_around_all_files_are_ignored(folder: str) -> None:
+    """If all files are in one folder, as when a folder is zipped, it is removed from the names, at any depth."""
+    names = ("labelset.json", "images/a.png", "masks/a.png")
+    files = sort_files(named(*(f"{folder}/{name}" for name in names)))
+    assert (set(files.images), files.schema) == ({"a"}, Path(f"{folder}/labelset.json"))
+
+
+def test_a_folder_of_the_layout_is_kept() -> None:
+    """An upload of only images has the images in their folder."""
+    assert set(sort_files(named("images/a.png", "images/b.png")).images) == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", ["_annotations.coco.json", "instances_default.json"])
+def test_another_name_of_a_coco_file_is_explained(name: str) -> None:
+    """Tools have other names for it."""
+    with pytest.raises(Refused, match=r"Name a COCO file annotations\.json"):
+        sort_files(named("images/a.png", name))
 
 
 def test_files_of_file_managers_are_ignored() -> None:
@@ -60,6 +74,8 @@ def test_files_of_file_managers_are_ignored() -> None:
         "images/.ipynb_checkpoints/a-checkpoint.png",
         "LICENSE",
         ".git/HEAD",
+        "images/a.png~",
+        "images/~$a.docx",
     ],
 )
 def test_an_unrelated_file_is_skipped_with_a_warning(name: str) -> None:

@@ -55,6 +55,13 @@ def test_parts_become_files_and_text(tmp_path: Path) -> None:
     assert (files, whole.schema_text) == ([("a.png", b"one"), ("b.png", b"")], "{}")
 
 
+@pytest.mark.parametrize("name", [b"photos/a.png", b"/home/me/photos/a.png", b"C:\\photos\\a.png"])
+def test_folders_in_a_file_name_are_left_out(tmp_path: Path, name: bytes) -> None:
+    """Browsers and scripts send paths; the field says what the file is (RFC 7578, section 4.2)."""
+    whole = received(tmp_path, part("images", b"1", name))
+    assert [file.name for file in whole.files["images"]] == ["a.png"]
+
+
 def test_a_schema_may_be_sent_as_a_file(tmp_path: Path) -> None:
     """`-F schema=@labelset.json` is equal to its text."""
     assert (
@@ -76,12 +83,15 @@ def test_an_empty_field_of_a_browser_is_no_file(tmp_path: Path) -> None:
         (part("image", b"1"), "/image", "Expected one of the fields"),
         (part("archive", b"labels.zip", None), "/archive", "-F archive=@"),
         (part("schema", b"\xff", None), "/schema", "byte 0xff at position 0"),
+        (part("images", b"1", b"\xe9.png"), "/images", "UTF-8 file name, got byte 0xe9"),
+        (part("masks", b"1", b"\x81.png"), "/masks", "UTF-8 file name, got byte 0x81"),
+        (part("images", b"1", b""), "/images", "Expected a file name, got none"),
     ],
 )
 def test_an_invalid_form_is_refused_at_its_field(
     tmp_path: Path, body: bytes, pointer: str, message: str
 ) -> None:
-    """Refused are repeated and unknown fields, text instead of a file, and text that is not UTF-8."""
+    """Refused are repeated and unknown fields, text instead of a file, files without a name, and other encodings."""
     with pytest.raises(InvalidRequest) as refused:
         received(tmp_path, body)
     assert [flaw.pointer for flaw in refused.value.flaws] == [pointer]
@@ -121,6 +131,13 @@ def test_another_kind_of_body_is_refused(client: httpx2.Client, media_type: str)
     answer = client.post("/v1/labelsets", content=b"{}", headers={"Content-Type": media_type})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "-F archive=@labels.zip" in answer.json()["detail"]
+
+
+def test_a_missing_boundary_is_explained(client: httpx2.Client) -> None:
+    """Scripts that set the header themselves have no boundary in it."""
+    headers = {"Content-Type": "multipart/form-data"}
+    answer = client.post("/v1/labelsets", content=part("images", b"1"), headers=headers)
+    assert "got one without a boundary" in answer.json()["detail"]
 
 
 def test_one_file_is_open_at_a_time(tmp_path: Path) -> None:

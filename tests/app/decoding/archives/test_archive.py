@@ -1,6 +1,7 @@
 """Tests of unpacking an archive: limits, names and damage."""
 
 import errno
+import gzip
 
 import pytest
 
@@ -11,12 +12,58 @@ from tests.app.uploading import zipped
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../up", "a/../../up", "a//b", "a/./b", "a\\b", "C:/x", "a\x01b"]
+    "name", ["/etc/passwd", "../up", "a/../../up", "a//b", "a/./b", "a\\b", "C:/x"]
 )
 def test_names_that_are_not_plain_paths_are_refused(unpacked: Unpack, name: str) -> None:
-    """A name that points outside the archive or has special characters is refused."""
+    """A name that points outside the archive is refused."""
     with pytest.raises(Refused, match="Expected a plain relative path"):
         unpacked(tarred(member(name)))
+
+
+@pytest.mark.parametrize("character", ["\n", "\x01", "\u200e", "\u202e", "\ufeff"])
+def test_invisible_characters_in_names_are_refused(unpacked: Unpack, character: str) -> None:
+    """The refusal has the number of the character, because it cannot be seen."""
+    with pytest.raises(Refused, match=f"invisible characters, got U\\+{ord(character):04X}"):
+        unpacked(tarred(member(f"images/a{character}.png")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Screenshot 9.41\u202fAM.png",
+        "a\u00a0b.png",
+        "\u0645\u06cc\u200c\u062e.png",
+        "\U0001f469\u200d\U0001f467.png",
+    ],
+)
+def test_names_of_other_scripts_are_accepted(unpacked: Unpack, name: str) -> None:
+    """Screenshots of macOS have a narrow space in their names; Persian and emoji have joiners."""
+    assert list(unpacked(tarred(member(name)))) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Thumbs.db", "images/thumbs.db", "Desktop.ini", ".DS_STORE", "images/a.png:Zone.Identifier"],
+)
+def test_system_files_are_left_out_in_any_case(unpacked: Unpack, name: str) -> None:
+    """Windows writes their names in several cases."""
+    assert list(unpacked(tarred(member(name), member("a")))) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\x28\xb5\x2f\xfd" + bytes(50), "Zstandard data"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(50), "a 7z archive"),
+        (gzip.compress(b"{}" * 600), "a gzip file without a tar"),
+        (b"<!DOCTYPE html>", "an HTML or XML text"),
+        (b"", "an empty file"),
+    ],
+)
+def test_another_kind_of_file_is_named(unpacked: Unpack, data: bytes, kind: str) -> None:
+    """The refusal says what the file is, if its first bytes tell."""
+    with pytest.raises(Refused, match=f"Expected a zip or tar, got {kind}"):
+        unpacked(data)
 
 
 def test_a_bomb_is_stopped_by_its_ratio(unpacked: Unpack) -> None:

@@ -67,6 +67,27 @@ def test_the_directory_of_a_zip_is_limited(unpacked: Unpack) -> None:
         unpacked(bytes(data))
 
 
+def with_zip64_end(data: bytes, *, num_directory_bytes: int | None = None) -> bytes:
+    """Return a zip with a zip64 record at its end, as some tools write for every zip."""
+    start = data.rindex(b"PK\x05\x06")
+    count, size, offset = struct.unpack_from("<HLL", data, start + 10)
+    size = num_directory_bytes or size
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start, 1)
+    full = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *[0xFFFF] * 2, *[0xFFFFFFFF] * 2, 0)
+    return data[:start] + record + locator + full
+
+
+def test_a_zip64_record_is_read(unpacked: Unpack) -> None:
+    """Its sizes replace those of the end record, which are at their maximum; the limits are those of every zip."""
+    data = zipped({"a": b"1"})
+    assert list(unpacked(with_zip64_end(data))) == ["a"]
+    with pytest.raises(Refused, match="at most 131072 bytes, got 1099511627776"):
+        unpacked(with_zip64_end(data, num_directory_bytes=2**40))
+    with pytest.raises(Refused, match="at most 3 entries"):
+        unpacked(with_zip64_end(zipped({str(number): b"" for number in range(9)})))
+
+
 def renamed(data: bytes, old: bytes, new: bytes) -> bytes:
     """Return a zip whose entry has other bytes as its name, without the UTF-8 flag."""
     assert len(old) == len(new)
@@ -80,6 +101,7 @@ def renamed(data: bytes, old: bytes, new: bytes) -> bytes:
         ("日本".encode(), "日本"),
         ("Zoë".encode("cp437"), "Zoë"),
         (b"masks\\a.png", "masks/a.png"),
+        (b"./masks/a.png", "masks/a.png"),
         (unicodedata.normalize("NFD", "Zoë").encode(), "Zoë"),
     ],
 )

@@ -33,6 +33,7 @@ WarningCode = Literal[
     "coco_crowds_ignored",
     "coco_images_background",
     "coco_images_skipped",
+    "coco_polygons_skipped",
     "coco_regions_outside",
     "coco_skeleton_ignored",
     "depth_unknown_in_npy",

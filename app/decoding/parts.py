@@ -135,14 +135,14 @@ def check_parts(
         for flaw in _check_task(files, part, labels, labelled, schema_source=schema_source)
     ]
     declared = [labelled[task] for task in labels.tasks]
+    in_coco = set().union(*annotated.values())
+    orphans = {stem: f"'{stem[:64]}' in the COCO file" for stem in in_coco - files.images.keys()}
+    for task in labels.tasks:
+        own = files.labels(task)
+        orphans |= {stem: own[stem].name for stem in own.keys() - files.images.keys()}
     for stem in sorted(files.images.keys() - set().union(*declared)):
         expected = " or ".join(_label_name(parts[task], stem) for task in labels.tasks)
-        orphans = {
-            name: file
-            for task in labels.tasks
-            for name, file in files.labels(task).items()
-            if name not in files.images
-        }
+        expected += ", list it in the COCO file" if in_coco else ""
         detail = f"The image has no label. {_advice(stem, orphans, expected, 'image')}"
         flaws.append(Flaw(file=files.images[stem].name, detail=detail))
     return flaws
@@ -201,7 +201,7 @@ def _check_task(
             f" Add {_label_name(part, 'NAME')}, or remove the declaration."
         )
         return [schema_source.flaw(detail)]
-    orphans = {stem: file for stem, file in files.images.items() if stem not in labelled[task]}
+    orphans = {stem: file.name for stem, file in files.images.items() if stem not in labelled[task]}
     return [
         Flaw(
             file=own[stem].name,
@@ -211,11 +211,11 @@ def _check_task(
     ]
 
 
-def _advice(stem: str, orphans: Mapping[str, SpooledFile], expected: str, kind: str) -> str:
-    """Return what to do about a file without its counterpart. `orphans` are such files on the other side."""
-    similar = [file for other, file in orphans.items() if other.casefold() == stem.casefold()]
+def _advice(stem: str, orphans: Mapping[str, str], expected: str, kind: str) -> str:
+    """Return what to do about a file without its counterpart. `orphans` are the names of those on the other side."""
+    similar = [name for other, name in orphans.items() if other.casefold() == stem.casefold()]
     if similar:
-        return f"{similar[0].name} differs in upper and lower case. Give both the same name."
+        return f"{similar[0]} differs in upper and lower case. Give both the same name."
     return f"Add {expected}, or remove the {kind}."
 
 

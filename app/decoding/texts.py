@@ -15,13 +15,18 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+_COMPRESSED = {b"\x1f\x8b": "gzip data", b"PK\x03\x04": "a zip", b"(\xb5/\xfd": "Zstandard data"}
+
 
 def read_text(path: Path, name: str, max_bytes: int, advice: str) -> str:
-    """Return the text of a file. Raises `Refused` if it is too large (with `advice`) or not UTF-8."""
+    """Return the text of a file. Raises `Refused` if it is too large (with `advice`), compressed, or not UTF-8."""
     num_bytes = path.stat().st_size
     if num_bytes > max_bytes:
         raise Refused(name, f"Expected at most {max_bytes} bytes, got {num_bytes}. {advice}")
     data = path.read_bytes()
+    packed = next((kind for magic, kind in _COMPRESSED.items() if data.startswith(magic)), None)
+    if packed is not None:
+        raise Refused(name, f"Expected text, got {packed}. Unpack the file.")
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)

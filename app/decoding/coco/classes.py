@@ -37,7 +37,7 @@ def derive_schema(
         schema["classes"] = names if has_background else [BACKGROUND, *names]
     with_keypoints = [one for one in coco.categories if one.keypoints]
     if with_keypoints and coco.stems("keypoints"):
-        with_keypoints.sort(key=lambda one: one.id)
+        with_keypoints.sort(key=lambda one: one.order)
         # Some files list several keypoint categories but annotate one.
         used = {one.category_id for one in coco.annotations if one.has_keypoints}
         category = next((one for one in with_keypoints if one.id in used), with_keypoints[0])
@@ -50,7 +50,7 @@ def check_labels_something(coco: CocoFile, file: str) -> None:
     """Raise `Refused` if the file has neither regions nor labelled keypoints."""
     if coco.has_regions or coco.stems("keypoints"):
         return
-    num_boxes = sum(annotation.bbox is not None for annotation in coco.annotations)
+    num_boxes = sum(bool(annotation.bbox) for annotation in coco.annotations)
     actual = f"{len(coco.annotations)} annotations with neither"
     if num_boxes:
         actual = f"{num_boxes} annotations with only boxes"
@@ -70,7 +70,7 @@ def _classes(coco: CocoFile, file: str, notices: Notices) -> list[Category]:
     annotated = {annotation.category_id for annotation in coco.annotations}
     # Roboflow and others add a root category that is the parent of all others and has no objects.
     classes = []
-    for category in sorted(coco.categories, key=lambda category: category.id):
+    for category in sorted(coco.categories, key=lambda category: category.order):
         name = class_name(category)
         if category.id in coco.with_regions or is_background(name):
             classes.append(category)
@@ -89,7 +89,7 @@ def _classes(coco: CocoFile, file: str, notices: Notices) -> list[Category]:
     return classes
 
 
-def _shared_parents(coco: CocoFile) -> dict[str | None, int]:
+def _shared_parents(coco: CocoFile) -> dict[str | None, int | str]:
     """Return supercategories that a category of the same name refers to: a root named like its only class."""
     return {
         child.supercategory: child.id

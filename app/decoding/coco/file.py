@@ -4,19 +4,29 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from app.decoding.archives.names import normalized
 from app.decoding.coco.models import Annotation, Category, CocoImage
+from app.decoding.keypoints import are_shares
 from app.decoding.protocol import DecodeLimits, SpooledFile
 from app.decoding.refusal import Refused
 from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.schemas import TaskName
 
-T = TypeVar("T", int, str)
+T = TypeVar("T")
+Listed = TypeVar("Listed", CocoImage, Category)
+
+
+def _without_repeats(items: tuple[Listed, ...]) -> tuple[Listed, ...]:
+    """Return the items without equal ones of the same id, which merged files have."""
+    first: dict[int | str, Listed] = {}
+    return tuple(
+        one for one in items if first.setdefault(one.id, one) is one or first[one.id] != one
+    )
 
 
 class CocoFile(BaseModel):
@@ -24,12 +34,13 @@ class CocoFile(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    images: tuple[CocoImage, ...]
+    info: Any = None
+    images: Annotated[tuple[CocoImage, ...], AfterValidator(_without_repeats)]
     annotations: tuple[Annotation, ...] = ()
-    categories: tuple[Category, ...]
+    categories: Annotated[tuple[Category, ...], AfterValidator(_without_repeats)]
 
     @cached_property
-    def category_of(self) -> Mapping[int, Category]:
+    def category_of(self) -> Mapping[int | str, Category]:
         """Return the categories by id."""
         return {category.id: category for category in self.categories}
 
@@ -48,44 +59,52 @@ class CocoFile(BaseModel):
         }
 
     @cached_property
-    def annotations_of(self) -> Mapping[int, Sequence[Annotation]]:
+    def annotations_of(self) -> Mapping[int | str, Sequence[Annotation]]:
         """Return the annotations by the id of their image, in the file's order."""
-        by_image: dict[int, list[Annotation]] = {image.id: [] for image in self.images}
+        by_image: dict[int | str, list[Annotation]] = {image.id: [] for image in self.images}
         for annotation in self.annotations:
             by_image[annotation.image_id].append(annotation)
         return by_image
 
+    def has_region(self, annotation: Annotation) -> bool:
+        """Return whether an object has a region. The service's exports add the box of keypoints, which is none."""
+        is_of_export = self.category_of[annotation.category_id].is_of_export
+        return annotation.has_region and not (is_of_export and annotation.is_box_of_keypoints)
+
     @cached_property
     def has_regions(self) -> bool:
         """Return whether any annotation has a region."""
-        return any(annotation.has_region for annotation in self.annotations)
+        return bool(self.with_regions)
 
     @cached_property
-    def with_regions(self) -> frozenset[int]:
+    def with_regions(self) -> frozenset[int | str]:
         """Return the ids of categories with regions."""
-        return frozenset(one.category_id for one in self.annotations if one.has_region)
+        return frozenset(one.category_id for one in self.annotations if self.has_region(one))
 
     @cached_property
-    def crowds_only(self) -> frozenset[int]:
+    def crowds_only(self) -> frozenset[int | str]:
         """Return the ids of categories with only crowd regions. Some tools set `iscrowd` 1 for every RLE mask."""
-        single = {one.category_id for one in self.annotations if one.has_region and not one.iscrowd}
-        return self.with_regions - single
+        objects = [one for one in self.annotations if self.has_region(one) and not one.iscrowd]
+        return self.with_regions - {one.category_id for one in objects}
 
     @cached_property
     def point_offset(self) -> float:
         """Return the offset (0.5 or 0) that makes the keypoint coordinates continuous.
 
         COCO's coordinates are pixel indices, whole numbers, and the pixel's center is 0.5 further. If a labelled point
-        has a fraction, the file's coordinates are continuous already. Points of visibility 0 do not count.
+        has a fraction or is on the right or lower edge, the coordinates are continuous already, as are those of the
+        service's exports. Points of visibility 0 do not count.
         """
-        numbers = (
-            number
+        if isinstance(self.info, dict) and self.info.get("keypoint_coordinates") == "continuous":
+            return 0.0
+        size_of = {image.id: (image.width, image.height) for image in self.images}
+        is_index = all(
+            number.is_integer() and number != side
             for annotation in self.annotations
-            for x, y, visibility in _triples(annotation.keypoints or ())
-            if visibility
-            for number in (x, y)
+            for point in labelled_points(annotation)
+            for number, side in zip(point, size_of[annotation.image_id], strict=True)
         )
-        return 0.5 if all(number.is_integer() for number in numbers) else 0.0
+        return 0.5 if is_index else 0.0
 
     def absent(self, stems: Container[str]) -> list[str]:
         """Return the file names of annotated images whose stem is not among these."""
@@ -132,11 +151,31 @@ def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
         raise Refused(file.name, str(error)) from error
     _check_ids(coco, file.name)
     _check_references(coco, file.name)
+    _check_pixels(coco, file.name)
     return coco
 
 
-def _triples(numbers: Sequence[float]) -> Iterable[tuple[float, float, float]]:
-    return zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=False)
+def labelled_points(annotation: Annotation) -> Iterable[tuple[float, float]]:
+    """Yield x and y of the labelled keypoints of an object."""
+    numbers = annotation.keypoints or ()
+    triples = zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=False)
+    return ((x, y) for x, y, visibility in triples if visibility)
+
+
+def _check_pixels(coco: CocoFile, name: str) -> None:
+    """Refuse regions or keypoints that are shares of the image: all of them would be in its first pixel."""
+    regions = (number for one in coco.annotations for part in one.polygons for number in part)
+    points = {point for one in coco.annotations for point in labelled_points(one)}
+    for kind, numbers in (
+        ("regions", regions),
+        ("keypoints", (number for point in points for number in point)),
+    ):
+        if are_shares(numbers):
+            detail = (
+                f"Expected {kind} in pixels, got only coordinates from 0 to 1, which are probably shares of the width"
+                " and height. Multiply them by the size of the image."
+            )
+            raise Refused(name, detail)
 
 
 def _check_size(coco: CocoFile, name: str, limits: DecodeLimits) -> None:
@@ -174,7 +213,7 @@ def _check_ids(coco: CocoFile, name: str) -> None:
         raise Refused(name, detail)
 
 
-def _repeated(values: Sequence[T]) -> list[T]:
+def _repeated(values: Iterable[T]) -> list[T]:
     return [value for value, count in Counter(values).items() if count > 1]
 
 

@@ -36,6 +36,9 @@ _CROWDS_IGNORED = (
     " drawn."
 )
 _BOXES_IGNORED = "Pixels in the boxes of objects without a region are ignored. Draw the regions, or remove the objects."
+_INCOMPLETE = (
+    "Polygons of one or two corners have no area and were skipped. Remove them, or draw them again."
+)
 _OUTSIDE = "Regions outside the image were ignored. Check their coordinates."
 _NO_OBJECTS = "Images without annotations are all background."
 
@@ -58,7 +61,7 @@ class CocoLabels:
         Raises `Refused`.
         """
         image = self._annotated_image(stem, size)
-        px = (image.height, image.width)
+        px = size[::-1]
         mask = np.full(px, self._background, dtype=np.uint8)
         areas = np.full(px, _UNDER_REGIONS, dtype=np.int32)
         annotations = self.content.annotations_of[image.id]
@@ -112,7 +115,10 @@ class CocoLabels:
         """Yield the pixels that one object draws, each with a class index or ignore_index."""
         category = self.content.category_of[annotation.category_id]
         where = f"{image.file_name} ({_describe(annotation)})"
-        region = self._draw_region(annotation, where, px) if annotation.has_region else None
+        has_region = self.content.has_region(annotation)
+        if annotation.is_incomplete:
+            self.notices.add("coco_polygons_skipped", _INCOMPLETE, where)
+        region = self._draw_region(annotation, where, px) if has_region else None
         # Not an error: tools keep objects that were cropped out of the image.
         if region is not None and not region.pixels.any():
             self.notices.add("coco_regions_outside", _OUTSIDE, where)
@@ -162,7 +168,7 @@ class CocoLabels:
         if isinstance(segmentation, RunLengths):
             return self._read_runs(segmentation, where, px)
         try:
-            return fill_polygons(segmentation or (), px, self.budget)
+            return fill_polygons(annotation.polygons, px, self.budget)
         except ValueError as error:
             detail = f"The region in image {where} cannot be drawn: {error}. Export the file again."
             raise Refused(self.name, detail) from error
@@ -175,14 +181,14 @@ class CocoLabels:
             raise Refused(self.name, detail) from error
 
     def _box(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
-        if annotation.bbox is None:
+        if annotation.box is None:
             detail = (
-                f"Expected a region or a box of the object in image {where}, got neither."
+                f"Expected a region, or a box of 4 numbers, of the object in image {where}, got neither."
                 ' Add its "segmentation", or remove it.'
             )
             raise Refused(self.name, detail)
         try:
-            return fill_box(annotation.bbox, px, self.budget)
+            return fill_box(annotation.box, px, self.budget)
         except ValueError as error:
             detail = f"The box in image {where} cannot be drawn: {error}. Export the file again."
             raise Refused(self.name, detail) from error
@@ -190,9 +196,10 @@ class CocoLabels:
     def _annotated_image(self, stem: str, size: tuple[int, int]) -> CocoImage:
         image = self.content.image_of[stem]
         assert stem_of(image) == stem
-        if (image.width, image.height) != size:
+        annotated = image.width or size[0], image.height or size[1]
+        if annotated != size:
             detail = (
-                f"Expected image '{image.file_name[:64]}' of {image.width} x {image.height} pixels, as annotated, got"
+                f"Expected image '{image.file_name[:64]}' of {annotated[0]} x {annotated[1]} pixels, as annotated, got"
                 f" {size[0]} x {size[1]} (upright). Send the image that was annotated."
             )
             raise Refused(self.name, detail)

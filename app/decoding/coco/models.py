@@ -1,17 +1,30 @@
 """The pydantic models of a COCO file, with the fields that labels need (cocodataset.org/#format-data).
 
-Unused fields are ignored, because every tool adds some. Unambiguous deviations of tools are accepted: one polygon
-without the list around it, `null` and empty lists for "none".
+Unused fields are ignored, because every tool adds some. Unambiguous deviations of tools are accepted; `plain.py` turns
+them into the usual form.
 """
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+)
 
+from app.decoding.coco import plain
 from contracts.base import Condition
 
 Index = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Identity = Annotated[int | str, PlainValidator(plain.identity)]
+"""An id: a whole number, or text as in exports of newer tools."""
 Polygon = tuple[float, ...]
+Box = tuple[float, float, float, float]
 
 
 class _Model(BaseModel):
@@ -25,34 +38,6 @@ def _kind_of_counts(value: object) -> str:
 def _kind_of_region(value: object) -> str:
     kinds: dict[type, str] = {list: "polygons", dict: "runs", type(None): "nothing"}
     return kinds.get(type(value), "region" if isinstance(value, RunLengths) else "polygons")
-
-
-def _plain_region(value: object) -> object:
-    """Return None for every spelling of "no region", and one flat polygon as a list of one polygon."""
-    if not value:
-        return None
-    if isinstance(value, tuple):
-        value = list(value)
-    if isinstance(value, list):
-        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
-            return [value]
-        return [one for one in value if one != []] or None
-    if not isinstance(value, dict | RunLengths):
-        raise ValueError("expected a list of polygons, or run lengths as {size, counts}")  # noqa: TRY004 - pydantic expects ValueError
-    return value
-
-
-def _empty_as_none(value: object) -> object:
-    return None if value in ([], {}, "") else value
-
-
-def _whole_number(value: object) -> object:
-    """Return a whole number, or None for a field of the same name with another meaning."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _none_as_empty(value: object) -> object:
-    return () if value is None else value
 
 
 class RunLengths(_Model):
@@ -74,22 +59,20 @@ Segmentation = Annotated[
     | Annotated[RunLengths, Tag("runs")]
     | Annotated[None, Tag("nothing")],
     Discriminator(_kind_of_region),
-    BeforeValidator(_plain_region),
+    BeforeValidator(plain.region),
 ]
 
 
 class Annotation(_Model):
-    """One object in one image. `bbox` is x, y, width, height in pixels."""
+    """One object in one image. `bbox` is x, y, width, height in pixels; other forms of boxes are not used."""
 
     id: Any = None
-    image_id: Index
-    category_id: Index
+    image_id: Identity
+    category_id: Identity
     segmentation: Segmentation = None
-    bbox: Annotated[tuple[float, float, float, float] | None, BeforeValidator(_empty_as_none)] = (
-        None
-    )
-    keypoints: Annotated[Polygon | None, BeforeValidator(_empty_as_none)] = None
-    iscrowd: Annotated[bool, BeforeValidator(bool)] = False
+    bbox: Any = None
+    keypoints: Annotated[Polygon | None, BeforeValidator(plain.keypoints)] = None
+    iscrowd: Annotated[bool, BeforeValidator(plain.flag)] = False
 
     @property
     def num_vertices(self) -> int:
@@ -99,16 +82,35 @@ class Annotation(_Model):
         return sum(len(polygon) // 2 for polygon in self.segmentation or ())
 
     @property
-    def has_region(self) -> bool:
-        """Return whether the object has a region; the box of its keypoints, as a polygon, does not count."""
-        return self.segmentation is not None and not self._is_box_of_keypoints
+    def polygons(self) -> tuple[Polygon, ...]:
+        """Return its polygons without those of one or two corners, which have no area: cropping leaves such rests."""
+        if isinstance(self.segmentation, RunLengths):
+            return ()
+        return tuple(one for one in self.segmentation or () if len(one) not in (2, 4))
 
     @property
-    def _is_box_of_keypoints(self) -> bool:
-        """Return whether the region is only the box. The service's exports add it, because COCOeval needs a region."""
-        if self.bbox is None or isinstance(self.segmentation, RunLengths) or not self.has_keypoints:
+    def is_incomplete(self) -> bool:
+        """Return whether it has polygons of one or two corners."""
+        if isinstance(self.segmentation, RunLengths):
             return False
-        left, top, width, height = self.bbox
+        return len(self.polygons) < len(self.segmentation or ())
+
+    @property
+    def has_region(self) -> bool:
+        """Return whether it has run lengths or a polygon."""
+        return isinstance(self.segmentation, RunLengths) or bool(self.polygons)
+
+    @property
+    def box(self) -> Box | None:
+        """Return its box; None if it has none of four numbers."""
+        return plain.box(self.bbox)
+
+    @property
+    def is_box_of_keypoints(self) -> bool:
+        """Return whether its region is only the box of its keypoints, as in the service's exports."""
+        if self.box is None or not self.has_keypoints:
+            return False
+        left, top, width, height = self.box
         right, bottom = left + width, top + height
         return self.segmentation == ((left, top, right, top, right, bottom, left, bottom),)
 
@@ -121,11 +123,21 @@ class Annotation(_Model):
 class Category(_Model):
     """A category of objects. `skeleton` connects keypoints by number, starting at 1; `classes.py` reads it."""
 
-    id: Index
-    name: str
-    supercategory: str | None = None
-    keypoints: Annotated[tuple[str, ...], BeforeValidator(_none_as_empty)] = ()
+    id: Identity
+    name: Annotated[str, BeforeValidator(plain.text)]
+    supercategory: Annotated[str | None, BeforeValidator(plain.text_or_none)] = None
+    keypoints: Annotated[tuple[str, ...], BeforeValidator(plain.texts)] = ()
     skeleton: Any = None
+
+    @property
+    def order(self) -> tuple[bool, Any]:
+        """Return a key for the order of ids: numbers first, then texts."""
+        return isinstance(self.id, str), self.id
+
+    @property
+    def is_of_export(self) -> bool:
+        """Return whether it is the category of keypoints in the service's exports, `keypoints` or `keypoints_`."""
+        return self.name.rstrip("_") == "keypoints" and bool(self.keypoints)
 
 
 def _run_lengths(value: object) -> object:
@@ -134,16 +146,16 @@ def _run_lengths(value: object) -> object:
 
 
 class CocoImage(_Model):
-    """An image that the file describes.
+    """An image that the file describes. LVIS has `coco_url` instead of `file_name`. Without a size, any is accepted.
 
     `condition` is its class for a class-conditional generator, `ignored` its pixels without a class: fields of ours.
     """
 
-    id: Index
-    file_name: str
-    width: int
-    height: int
-    condition: Annotated[Condition | None, BeforeValidator(_whole_number)] = None
+    id: Identity
+    file_name: Annotated[str, Field(validation_alias=AliasChoices("file_name", "coco_url"))]
+    width: Annotated[int | None, BeforeValidator(plain.nothing_for_zero)] = None
+    height: Annotated[int | None, BeforeValidator(plain.nothing_for_zero)] = None
+    condition: Annotated[Condition | None, BeforeValidator(plain.whole_number)] = None
     ignored: Annotated[RunLengths | None, BeforeValidator(_run_lengths)] = None
 
     @property

@@ -40,6 +40,7 @@ def test_points_are_returned_in_schema_order() -> None:
         ([("nose", 20.1, 1, 2)], r"image of 20 x 10 pixels, got \(20.1, 1\)"),
         ([("nose", 1, -0.5, 1)], "inside the upright image"),
         ([("nose", 1, 1, 0)], "visibility 1 or 2, got none"),
+        ([("nose", 0.5, 0.25, 2), ("chin", 1, 0.75, 1)], "in pixels, got only coordinates from 0"),
     ],
 )
 def test_invalid_points_are_refused(
@@ -56,9 +57,11 @@ def test_invalid_points_are_refused(
         "[",
         '{"keypoints": []}',
         '{"keypoints": [{"name": "nose", "x": 1}]}',
-        '{"keypoints": [{"name": "nose", "x": NaN, "y": 1}]}',
+        '{"keypoints": [{"name": "nose", "x": NaN, "y": 1, "visibility": 1}]}',
         '{"keypoints": [{"name": "nose", "x": 1, "y": 1, "visibility": 3}]}',
         '{"keypoints": [{"name": "nose", "x": 1, "y": 1, "visiblity": 0}]}',
+        '{"keypoints": [{"name": "nose", "x": 1, "y": 1, "visibility": true}]}',
+        '{"keypoints": [{"name": "nose", "x": null, "y": 1, "visibility": 2}]}',
     ],
 )
 def test_a_file_of_another_format_is_refused(tmp_path: Path, text: str) -> None:
@@ -77,6 +80,29 @@ def test_keypoints_of_a_shard_are_accepted(tmp_path: Path) -> None:
     )
     placed = order_points(read_keypoints(path, "a.json", 1_000), "a.json", SIZE, SCHEMA)
     assert placed.points[0] == LabelledPoint(x=3.5, y=2, visibility=1)
+
+
+@pytest.mark.parametrize(
+    "place", ['"x": null, "y": null', '"x": NaN, "y": NaN', '"x": 1, "y": null']
+)
+@pytest.mark.parametrize("visibility", [', "visibility": 0', ""])
+def test_a_point_without_a_place_is_not_labelled(
+    tmp_path: Path, place: str, visibility: str
+) -> None:
+    """Tools write null or NaN for points that they did not find."""
+    path = tmp_path / "a.json"
+    missing = f'{{"name": "nose", {place}{visibility}}}'
+    path.write_text(f'{{"keypoints": [{missing}, {{"name": "chin", "x": 2, "y": 3}}]}}')
+    placed = order_points(read_keypoints(path, "a.json", 1_000), "a.json", SIZE, SCHEMA)
+    assert placed.points == (UNLABELLED, LabelledPoint(x=2, y=3, visibility=2), UNLABELLED)
+
+
+def test_names_are_compared_in_one_form() -> None:
+    """Spaces around a name and another Unicode form do not matter."""
+    schema = KeypointSchema(names=("n\u00e9z", "chin"))
+    points = [NamedPoint(name="ne\u0301z ", x=1, y=2)]
+    placed = order_points(points, "a.json", SIZE, schema).points
+    assert placed == (LabelledPoint(x=1, y=2, visibility=2), UNLABELLED)
 
 
 def test_the_size_of_a_file_is_limited(tmp_path: Path) -> None:

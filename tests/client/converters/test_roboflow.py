@@ -114,6 +114,46 @@ def test_coco_keypoints(of: Convert) -> None:
     assert continuous.keypoints["a"][0]["x"] == 2.25
 
 
+@pytest.mark.parametrize("numbers", [[2, 3, 2, None, None, 0], [[2, 3, 2], [9.5, 9.5, 0]]])
+def test_an_unlabelled_keypoint_needs_no_place(of: Convert, numbers: list[Any]) -> None:
+    """Its coordinates do not count."""
+    face = {"id": 1, "name": "face", "keypoints": ["l", "r"]}
+    points = {"keypoints": numbers, "bbox": [0, 0, 4, 4]}
+    left, right = of(coco(points, categories=(face,))).keypoints["a"]
+    assert (left["x"], left["y"], right["visibility"]) == (2.5, 3.5, 0)
+
+
+@pytest.mark.parametrize("visible", [0, 2])
+def test_the_region_of_a_pose_is_kept(of: Convert, visible: int) -> None:
+    """Also a rectangle like the box, and also if no point is labelled, wherever it is."""
+    face = {"id": 1, "name": "face", "keypoints": ["l"]}
+    pose = {"keypoints": [2, 3, visible], "bbox": [0, 0, 4, 6], "segmentation": [LEFT]}
+    result = of(coco(pose, categories=(face,)))
+    assert result.masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+@pytest.mark.parametrize(
+    "region", [[[0, 0], [4, 0], [4, 6], [0, 6]], [LEFT, [1, 1, 2, 2]], [LEFT, [3, 3]]]
+)
+def test_other_forms_of_polygons(of: Convert, region: object) -> None:
+    """Corners as pairs, and rests of one or two corners, which have no area."""
+    assert of(coco({"segmentation": region})).masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+@pytest.mark.parametrize(("flag", "value"), [("0", 1), ("false", 1), ("1", 255), (1, 255)])
+def test_a_crowd_may_be_marked_by_text(of: Convert, flag: object, value: int) -> None:
+    """The text 0 is no crowd."""
+    right = [6, 0, 8, 0, 8, 6, 6, 6]
+    result = of(coco({"segmentation": [LEFT], "iscrowd": flag}, {"segmentation": [right]}))
+    assert result.masks["a"] == [[value] * 4 + [0] * 2 + [1] * 2] * 6
+
+
+def test_shares_are_not_pixels(of: Convert) -> None:
+    """They would all be in the first pixel."""
+    with pytest.raises(InvalidInput, match="expected regions in pixels"):
+        of(coco({"segmentation": [[number / 8 for number in LEFT]]}))
+
+
 def test_an_image_without_annotations_is_background(of: Convert, export: Export) -> None:
     """With a note."""
     content = json.loads(coco({"segmentation": [LEFT]}))

@@ -69,7 +69,8 @@ def test_whole_coordinates_are_pixel_indices(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("annotation", "message"),
     [
-        ({"segmentation": [[0, 0, 1, 1]]}, "3 corners with 2 numbers each, got 4 numbers"),
+        ({"segmentation": [[0, 0, 1, 1]], "category_id": 2}, "a region, or a box .* got neither"),
+        ({"segmentation": [[0, 0, 1, 1, 2, 2, 3]]}, "3 corners with 2 numbers each, got 7"),
         (
             {"segmentation": {"size": [6, 4], "counts": [24]}},
             r"expected size \[4, 6\], .* got \[6, 4\]",
@@ -78,7 +79,7 @@ def test_whole_coordinates_are_pixel_indices(tmp_path: Path) -> None:
         ({"segmentation": {"size": [4, 6], "counts": "oops"}}, "compressed runs"),
         ({"segmentation": {"size": [4, 6], "counts": [2**62, 2**62, 2**62, 2**62, 24]}}, "add up"),
         ({"segmentation": [[0, 0, 1e308, 0, 1, 1e308]]}, "1e\\+308 is far outside"),
-        ({"category_id": 2}, "a region or a box .* got neither"),
+        ({"category_id": 2}, "a region, or a box .* got neither"),
     ],
 )
 def test_a_region_that_cannot_be_drawn_is_refused(

@@ -23,7 +23,10 @@ from handsoff_client.converters.formats.coco_content import (
     CocoContent,
     Json,
     decompress,
-    is_only_points,
+    has_points,
+    is_crowd,
+    keypoints_of,
+    polygons_of,
     read_coco,
 )
 from handsoff_client.converters.regions import (
@@ -37,6 +40,9 @@ from handsoff_client.converters.regions import (
 )
 from handsoff_client.converters.sources import found_image, left_out
 from handsoff_shards.errors import InvalidInput
+
+_INCOMPLETE = (2, 4)
+"""The numbers in a polygon of one or two corners: it has no area. Cropping leaves such rests."""
 
 
 def convert_files(files: Sequence[tuple[str, Path]], choices: Choices, tool: str) -> Conversion:
@@ -128,7 +134,7 @@ class _Reader:
             self.notes.add(
                 "objects outside the image are left out", f"annotation {annotation.get('id')}"
             )
-        if annotation.get("iscrowd") and name not in self.content.crowds_only:
+        if is_crowd(annotation) and name not in self.content.crowds_only:
             self.notes.add("regions of crowds are ignored pixels", name)
             yield IGNORE_INDEX, region
         else:
@@ -136,14 +142,18 @@ class _Reader:
 
     def _region(self, annotation: Json, size: Size) -> Region | None:
         segmentation = annotation.get("segmentation")
-        if is_only_points(annotation):
+        if self.content.is_only_points(annotation):
             return None
         if isinstance(segmentation, Mapping):
             return _from_runs(segmentation, size)
-        if segmentation:
-            is_flat = all(isinstance(one, int | float) for one in segmentation)
-            polygons = [segmentation] if is_flat else segmentation
-            return fill([corners_of(_floats(one)) for one in polygons if one], size)
+        polygons = polygons_of(annotation)
+        kept = [one for one in polygons if len(one) not in _INCOMPLETE]
+        if len(kept) < len(polygons):
+            self.notes.add(
+                "polygons of one or two corners are left out", f"annotation {annotation.get('id')}"
+            )
+        if kept:
+            return fill([corners_of(_floats(one)) for one in kept], size)
         if not self.choices.boxes_as_masks:
             raise InvalidInput(
                 'the object has a box, but no region ("segmentation"). A box does not say which pixels belong to'
@@ -159,14 +169,14 @@ class _Reader:
         return fill([box_corners(x, y, x + width, y + height)], size)
 
     def _points(self, annotations: Sequence[Json]) -> tuple[Point, ...]:
-        with_points = [one for one in annotations if any(_floats(one.get("keypoints") or [])[2::3])]
+        with_points = [one for one in annotations if has_points(one)]
         if len(with_points) > 1:
             raise InvalidInput(
                 f"expected keypoints of one object, got {len(with_points)} objects. Crop the image to one object."
             )
         if not with_points or self._keypoints is None:
             return ()
-        names, numbers = self._keypoints.names, _floats(with_points[0]["keypoints"])
+        names, numbers = self._keypoints.names, _floats(keypoints_of(with_points[0]))
         if len(numbers) != 3 * len(names):
             raise InvalidInput(
                 f"expected {3 * len(names)} numbers for {len(names)} keypoints, got {len(numbers)}."

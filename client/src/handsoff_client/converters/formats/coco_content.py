@@ -1,7 +1,7 @@
 """The content of a COCO file: categories that are classes, annotations of each image, compressed run lengths."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from handsoff_client.converters.sources import read_json
 from handsoff_shards.errors import InvalidInput
 
 Json = Mapping[str, Any]
+_NUM_CORNERS = 3
+_EXPORTED = "keypoints"
 _MAX_DIGITS = 7
 """Digits of 5 bits in the largest run that fits 32 bits."""
 
@@ -20,6 +22,7 @@ class CocoContent:
 
     def __init__(self, content: Json, file: str) -> None:
         self.file = file
+        self._info = content.get("info")
         self.images: Sequence[Json] = self._list(content, "images")
         self._categories: Sequence[Json] = self._list(content, "categories")
         self._annotations: Sequence[Json] = self._list(content, "annotations")
@@ -28,11 +31,14 @@ class CocoContent:
         self._check_ids()
         for annotation in self._annotations:
             self._place(annotation)
+        self._check_pixels()
 
     @cached_property
     def class_names(self) -> list[str]:
         """Return the categories that are classes, in order of id: no unused root category, no mere keypoints."""
-        drawn = {one.get("category_id") for one in self._annotations if not is_only_points(one)}
+        drawn = {
+            one.get("category_id") for one in self._annotations if not self.is_only_points(one)
+        }
         if not drawn:
             return []
         used = {one.get("category_id") for one in self._annotations}
@@ -53,9 +59,7 @@ class CocoContent:
     @cached_property
     def keypoints(self) -> KeypointNames | None:
         """Return the keypoints of the category that has labelled ones."""
-        used = {
-            one.get("category_id") for one in self._annotations if any(one.get("keypoints") or [])
-        }
+        used = {one.get("category_id") for one in self._annotations if has_points(one)}
         found = {self._points_of(one) for one in self._categories if one.get("id") in used}
         if len(found) > 1:
             raise InvalidInput(
@@ -66,18 +70,30 @@ class CocoContent:
     @cached_property
     def crowds_only(self) -> frozenset[str]:
         """Return the categories with only crowds: some tools mark every run-length mask as a crowd."""
-        single = {self.category_of(one) for one in self._annotations if not one.get("iscrowd")}
+        single = {self.category_of(one) for one in self._annotations if not is_crowd(one)}
         return frozenset(self._names.values()) - single
 
     @cached_property
     def point_offset(self) -> float:
-        """Return 0.5 if all labelled points have whole coordinates: then they are indices of pixels."""
-        for one in self._annotations:
-            numbers = one.get("keypoints") or []
-            for x, y, visibility in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=False):
-                if visibility and (x != int(x) or y != int(y)):
-                    return 0.0
-        return 0.5
+        """Return 0.5 if all labelled points have whole coordinates: then they are indices of pixels.
+
+        A file of the service says that its coordinates are continuous.
+        """
+        if isinstance(self._info, Mapping) and self._info.get("keypoint_coordinates"):
+            return 0.0
+        places = [place for one in self._annotations for place in places_of(one)]
+        return (
+            0.5 if all(float(number).is_integer() for place in places for number in place) else 0.0
+        )
+
+    def is_only_points(self, annotation: Json) -> bool:
+        """Return whether an object has labelled keypoints and no region.
+
+        The service's exports have the box of keypoints as a region of the category `keypoints`, which is none.
+        """
+        is_of_export = self.category_of(annotation).rstrip("_") == _EXPORTED
+        is_drawn = annotation.get("segmentation") and not (is_of_export and _is_box(annotation))
+        return has_points(annotation) and not is_drawn
 
     def annotations_of(self, image: Json) -> Sequence[Json]:
         return self._by_image[image.get("id")]
@@ -112,6 +128,20 @@ class CocoContent:
                     f"{self.file}: two {kind} have the id {repeated[0]}. Export the file again."
                 )
 
+    def _check_pixels(self) -> None:
+        """Refuse shares of the width and height: all regions, or all keypoints, would be in the first pixel."""
+        regions = (x for one in self._annotations for polygon in polygons_of(one) for x in polygon)
+        points = {place for one in self._annotations for place in places_of(one)}
+        for kind, numbers in (
+            ("regions", regions),
+            ("keypoints", (x for place in points for x in place)),
+        ):
+            if _are_shares(numbers):
+                raise InvalidInput(
+                    f"{self.file}: expected {kind} in pixels, got only coordinates from 0 to 1, probably shares of the"
+                    " width and height. Export them in pixels."
+                )
+
     def _place(self, annotation: Json) -> None:
         image, category = annotation.get("image_id"), annotation.get("category_id")
         if image not in self._by_image or category not in self._names:
@@ -122,16 +152,75 @@ class CocoContent:
         self._by_image[image].append(annotation)
 
 
-def is_only_points(annotation: Json) -> bool:
-    """Return whether an object has keypoints and no region. A region that is only its box does not count."""
-    if not any(annotation.get("keypoints") or []):
+def keypoints_of(annotation: Json) -> list[Any]:
+    """Return x, y, visibility, ... of an object. An unlabelled point may have any place, so it is at 0, 0."""
+    numbers = list(annotation.get("keypoints") or [])
+    if all(isinstance(one, list) for one in numbers):
+        numbers = [number for triple in numbers for number in triple]
+    for place in range(2, len(numbers), 3):
+        if not numbers[place]:
+            numbers[place - 2 : place + 1] = [0, 0, 0]
+    return numbers
+
+
+def places_of(annotation: Json) -> Iterator[tuple[float, float]]:
+    """Yield x and y of the labelled keypoints of an object."""
+    numbers = keypoints_of(annotation)
+    for x, y, visibility in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=False):
+        if visibility:
+            yield x, y
+
+
+def has_points(annotation: Json) -> bool:
+    """Return whether any keypoint of an object is labelled."""
+    return any(keypoints_of(annotation)[2::3])
+
+
+def polygons_of(annotation: Json) -> list[Any]:
+    """Return the polygons of an object, each as a flat list. One polygon, or corners as pairs, are accepted too."""
+    region = annotation.get("segmentation")
+    if not isinstance(region, list):
+        return []
+    if all(isinstance(one, int | float) for one in region):
+        return [region] if region else []
+    if len(region) >= _NUM_CORNERS and all(map(_is_corner, region)):
+        region = [region]
+    return [_flat(one) for one in region if one]
+
+
+def _is_corner(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list)
+
+
+def _flat(polygon: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    is_pairs = isinstance(polygon, list) and all(map(_is_corner, polygon))
+    return [number for corner in polygon for number in corner] if is_pairs else polygon
+
+
+def _are_shares(numbers: Iterable[Any]) -> bool:
+    """Return whether the numbers of at least two points are all from 0 to 1, with a fraction."""
+    count, has_fraction = 0, False
+    for count, number in enumerate(numbers, start=1):  # noqa: B007 - the count is used below
+        # Other values than numbers get their own error when the image is drawn.
+        if not isinstance(number, int | float) or not 0 <= number <= 1:
+            return False
+        has_fraction = has_fraction or number != int(number)
+    return has_fraction and count >= 2 * 2
+
+
+def _is_box(annotation: Json) -> bool:
+    """Return whether the region of an object is its box."""
+    polygons, box = polygons_of(annotation), annotation.get("bbox") or []
+    if len(polygons) != 1 or len(box) != 4:
         return False
-    region, box = annotation.get("segmentation"), annotation.get("bbox") or []
-    if isinstance(region, list) and len(region) == 1 and len(box) == 4:
-        x, y, width, height = box
-        corners = {(x, y), (x + width, y), (x + width, y + height), (x, y + height)}
-        return set(zip(region[0][0::2], region[0][1::2], strict=True)) == corners
-    return not region
+    x, y, width, height = box
+    corners = {(x, y), (x + width, y), (x + width, y + height), (x, y + height)}
+    return set(zip(polygons[0][0::2], polygons[0][1::2], strict=False)) == corners
+
+
+def is_crowd(annotation: Json) -> bool:
+    """Return whether an object is a crowd. Some tools write the flag as text."""
+    return str(annotation.get("iscrowd") or 0).lower() not in ("0", "0.0", "false")
 
 
 def read_coco(file: Path) -> CocoContent:

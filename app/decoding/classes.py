@@ -106,9 +106,14 @@ def _check_occurring(decoder: EntryDecoder, entries: Sequence[Entry]) -> None:
 
 def _ambiguous(decoder: EntryDecoder, entry: Entry, empty: int) -> Refused:
     ignored = decoder.labels.ignore_index
+    advice = (
+        f'If {ignored} means "no label", declare it: "ignore_index": {ignored} in labelset.json.'
+    )
+    if decoder.is_ignore_declared:
+        advice = "Or remove ignore_index from labelset.json, or add labels of a second class."
     detail = (
         f"{entry.decoded.ignored_pixels} pixels have the value {ignored}, which is ignore_index (no label), but no"
-        f" mask has a pixel of class '{decoder.labels.classes[empty]}' ({empty}). Write {empty} for that class. If"
-        f' {ignored} means "no label", declare it: "ignore_index": {ignored} in labelset.json.'
+        f" mask has a pixel of class '{decoder.labels.classes[empty]}' ({empty}). Write {empty} for that class."
+        f" {advice}"
     )
     return Refused(entry.mask_file, detail)

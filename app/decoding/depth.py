@@ -1,4 +1,4 @@
-"""Reads one untrusted depth map: a 16-bit PNG with the schema's scale, or float32 npy.
+"""Reads one untrusted depth map: a 16-bit PNG with the schema's scale, or an npy of floats.
 
 Returns the same values without other content of the file: 16-bit PNG, or npy with NaN for unknown depth.
 """
@@ -19,6 +19,9 @@ from contracts.labelsets import DepthRange
 from contracts.schemas import MAX_DEPTH_VALUE, DepthSchema
 
 _DEPTH_MODE = "I;16"
+_WITH_CHANNELS = 3
+"""The axes of an array with one more for its only channel or image."""
+_MAX_ITEM_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def read_depth(
     """
     name = file.name
     if name.lower().endswith(".npy"):
-        depth = _mask_unknown(_read_npy(file.path, name, size), name, schema, notices)
+        depth = _mask_unknown(_read_npy(file.path, name, size, schema.unit), name, schema, notices)
         depths = _range_of(depth, name)
         _check_reach(depths.farthest, name, schema)
         buffer = io.BytesIO()
@@ -74,19 +77,21 @@ def _read_png(path: Path, name: str, max_pixels: int, notices: Notices) -> Loade
     return loaded
 
 
-def _read_npy(path: Path, name: str, size: tuple[int, int]) -> NDArray[np.float32]:
+def _read_npy(path: Path, name: str, size: tuple[int, int], unit: str) -> NDArray[np.float32]:
     """Return the array of an npy file. Its header is checked first, so a forged one cannot claim memory or run code."""
     try:
         with path.open("rb") as file:
             # NumPy's shape is (height, width), `size` is (width, height).
-            _check_size(_read_shape(file)[::-1], name, size)
-        return np.array(np.load(path, allow_pickle=False), dtype=np.float32)
+            shape = _read_shape(file)
+            _check_size(shape[::-1], name, size)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, which is refused
+            return np.array(np.load(path, allow_pickle=False), dtype=np.float32).reshape(shape)
     except (Refused, MemoryError):
         raise
     except Exception as error:  # the header is a Python literal, whose parser raises any exception
         detail = (
-            f"Expected a float32 array of shape [height, width], got another file ({reason(error)})."
-            " Save it by numpy.save(file, depth.astype(numpy.float32))."
+            f"Expected an array of floats of shape [height, width], got another file ({reason(error)})."
+            f" Save it by numpy.save(file, depth.astype(numpy.float32)), with depths in {unit}."
         )
         raise Refused(name, detail) from error
 
@@ -110,15 +115,21 @@ def _mask_unknown(
 
 
 def _read_shape(file: IO[bytes]) -> tuple[int, ...]:
-    """Return the shape in an npy file's header. Raises `ValueError` unless it is two-dimensional and float32."""
+    """Return the shape [height, width] in an npy file's header; an axis of 1 for channels or a batch is left out.
+
+    Raises `ValueError` for another shape, or another type than floats of 16 to 64 bits. Whole numbers are no depths in
+    the unit: they are usually steps.
+    """
     version = npy_format.read_magic(file)
     read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     if version not in read:
         raise ValueError(f"its version is {version}")
     shape, _, dtype = read[version](file)
-    if dtype != np.float32 or len(shape) != 2:
+    plane = shape[1:] if len(shape) == _WITH_CHANNELS and shape[0] == 1 else shape
+    plane = plane[:2] if len(plane) == _WITH_CHANNELS and plane[2] == 1 else plane
+    if dtype.kind != "f" or dtype.itemsize > _MAX_ITEM_BYTES or len(plane) != 2:
         raise ValueError(f"its type is {dtype} and its shape {list(shape)}")
-    return tuple(shape)
+    return tuple(plane)
 
 
 def _check_size(actual: tuple[int, ...], name: str, size: tuple[int, int]) -> None:

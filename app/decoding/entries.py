@@ -26,6 +26,10 @@ _REORIENTED = (
     "The image was turned upright by its EXIF orientation; its labels have no orientation and were not turned. Check"
     " that they match the upright image."
 )
+_LABEL_REORIENTED = (
+    "The label was turned upright by its EXIF orientation, but its image has no orientation. Check that they"
+    " match."
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,7 @@ class EntryDecoder:
             loaded = read_image(file.path, file.name, self.limits.max_image_pixels, self.notices)
             image = self.save(encode_png(loaded.image), "png")
         labels = self._labels(stem, loaded.image.size)
-        # Labels in pixel files may have the same EXIF tag; keypoints and COCO files never do.
-        if loaded.is_reoriented and not any(label.is_reoriented for label in labels.values()):
-            self.notices.add("exif_turned", _REORIENTED, file.name)
+        self._note_orientation(stem, labels, is_turned=loaded.is_reoriented)
         fields: dict[str, Any] = {}
         for task in self.tasks:
             label = labels.get(task.part.task)
@@ -96,6 +98,19 @@ class EntryDecoder:
         mask = labels.get(MASKS.task)
         source = self._label_source(MASKS.task, stem) if mask else None
         return Entry(decoded, source.name if source else None, bool(mask and mask.is_indexed))
+
+    def _note_orientation(
+        self, stem: str, labels: Mapping[TaskName, Label], *, is_turned: bool
+    ) -> None:
+        """Warn if the image or a label was turned upright without the other."""
+        # Labels in pixel files may have the same EXIF tag; keypoints and COCO files never do.
+        turned = [task for task, label in labels.items() if label.is_reoriented]
+        if is_turned and not turned:
+            self.notices.add("exif_turned", _REORIENTED, self.files.images[stem].name)
+        for task in turned:
+            file = self.files.labels(task).get(stem)
+            if not is_turned and file is not None:
+                self.notices.add("exif_turned", _LABEL_REORIENTED, file.name)
 
     def save(self, data: bytes, suffix: Suffix) -> DecodedFile:
         """Write a decoded file under its digest."""

@@ -17,6 +17,21 @@ _IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 _COLOR_MODES = {"RGB", "L", "P", "1"}
 _ALPHA_MODES = {"RGBA", "LA", "PA"}
 _UPRIGHT = 1
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_KINDS = {
+    b"\x89PNG": "a damaged PNG",
+    _JPEG_MAGIC: "a JPEG",
+    b"WEBP": "a WebP",
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"ftyp": "a HEIC or AVIF",
+    b"\x93NUMPY": "a NumPy array",
+    b"%PDF": "a PDF",
+    b"<": "an HTML, XML or SVG text",
+}
+_AFTER_SIZE = (b"WEBP", b"ftyp")
 _PNG_HEADER = struct.Struct(">8x4x4sIIBB")
 
 
@@ -119,13 +134,30 @@ def _open(data: bytes, name: str, formats: tuple[str, ...], max_pixels: int) -> 
     except MemoryError:
         raise
     except Exception as error:
-        detail = f"Expected a {' or '.join(formats)} image, got another file{_cause(error)}. Save it again."
+        expected = f"Expected a {' or '.join(formats)} image, got"
+        detail = f"{expected} {_kind_of(data)}{_cause(error)}. {_advice(data, formats)}"
         raise Refused(name, detail) from error
 
 
 def _cause(error: Exception) -> str:
     """Return Pillow's message in parentheses, unless it only means an unknown format."""
     return "" if isinstance(error, UnidentifiedImageError) else f" ({reason(error)})"
+
+
+def _kind_of(data: bytes) -> str:
+    """Return what the file is, by its first bytes. WebP and HEIC have theirs after a size."""
+    names = (
+        kind
+        for magic, kind in _KINDS.items()
+        if data.startswith(magic) or (magic in _AFTER_SIZE and magic in data[4:12])
+    )
+    return next(names, "another file" if data else "an empty file")
+
+
+def _advice(data: bytes, formats: tuple[str, ...]) -> str:
+    if formats == ("PNG",) and data.startswith(_JPEG_MAGIC):
+        return "Export it as PNG from its source: JPEG changes the values of pixels."
+    return f"Save it as {formats[0]}." if data else "Create it again."
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image | None, bool]:

@@ -40,7 +40,7 @@ def read_mask(
     """Return the class indices of one mask file. Raises `Refused`.
 
     If the schema has colors, a palette or RGB pixel is the class of that color. Without colors, a palette index or
-    grey sample is the class index; samples of fewer than 8 bits are not scaled.
+    grey sample is the class index, also if its grey is saved as RGB; samples of fewer than 8 bits are not scaled.
     """
     loaded = load_image(path, name, ("PNG",), max_pixels, notices=notices)
     if loaded.bit_depth == 16 and loaded.image.mode not in _GREY_16_MODES:
@@ -54,8 +54,11 @@ def read_mask(
         image = drop_opaque_alpha(image, name)
     if image.mode == "RGB" and upload.colors is not None:
         return Mask(_from_colors(_packed(image), name, upload), False, loaded.is_reoriented)
+    if image.mode == "RGB" and _is_grey(image):
+        image = image.getchannel("R")
     samples = _grey_samples(image, loaded.bit_depth, name)
-    return _from_grey(samples, name, upload, is_reoriented=loaded.is_reoriented)
+    levels = 2 ** min(loaded.bit_depth, 8)
+    return _from_grey(samples, name, upload, levels, is_reoriented=loaded.is_reoriented)
 
 
 def count_classes(mask: Image.Image, name: str, labels: LabelSchema) -> tuple[tuple[int, ...], int]:
@@ -93,6 +96,11 @@ def _from_palette(loaded: LoadedImage, name: str, upload: UploadSchema) -> Mask:
     return Mask(_from_colors(packed, name, upload), False, loaded.is_reoriented)
 
 
+def _is_grey(image: Image.Image) -> bool:
+    channels = np.asarray(image)
+    return bool((channels == channels[:, :, :1]).all())
+
+
 def _grey_samples(image: Image.Image, bit_depth: int, name: str) -> NDArray[np.uint16]:
     """Return the samples of a grey PNG as they are stored in the file.
 
@@ -113,11 +121,16 @@ def _grey_samples(image: Image.Image, bit_depth: int, name: str) -> NDArray[np.u
 
 
 def _from_grey(
-    samples: NDArray[np.uint16], name: str, upload: UploadSchema, *, is_reoriented: bool
+    samples: NDArray[np.uint16],
+    name: str,
+    upload: UploadSchema,
+    levels: int,
+    *,
+    is_reoriented: bool,
 ) -> Mask:
     """Return the classes of grey samples, which are class indices or the grey colors of classes.
 
-    Raises `Refused` if the samples can be both and the classes differ.
+    Of `levels` samples the highest is white. Raises `Refused` if the samples can be both and the classes differ.
     """
     values = np.unique(samples)
     if values[-1] > 255:
@@ -127,10 +140,13 @@ def _from_grey(
         raise Refused(name, detail)
     as_indices = Image.fromarray(samples.astype(np.uint8))
     # A grey value v is the packed color (v, v, v).
-    greys = values.astype(np.uint32) * 0x010101
-    if upload.colors is None or not np.isin(greys, _colors(upload)).all():
+    to_grey = 255 // (levels - 1) * 0x010101
+    if (
+        upload.colors is None
+        or not np.isin(values.astype(np.uint32) * to_grey, _colors(upload)).all()
+    ):
         return Mask(as_indices, True, is_reoriented)
-    as_colors = _from_colors(samples.astype(np.uint32) * 0x010101, name, upload)
+    as_colors = _from_colors(samples.astype(np.uint32) * to_grey, name, upload)
     if np.isin(values, _plain_indices(upload)).all() and as_colors != as_indices:
         detail = (
             'The grey values are class indices and also grey "colors" of other classes. Save the mask as RGB to use'

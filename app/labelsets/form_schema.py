@@ -34,7 +34,7 @@ LABELSET_PARTS: dict[str, Any] = {
     "keypoints": _files(
         '`{"keypoints": [{"name": "nose", "x": 31.5, "y": 20, "visibility": 2}]}` for each image'
     ),
-    "depth": _files("Depth maps: 16-bit PNG, or float32 npy with NaN for unknown depth"),
+    "depth": _files("Depth maps: 16-bit PNG, or npy of floats with NaN for unknown depth"),
     "annotations": _file("One COCO JSON file: polygons, RLE masks, keypoints with visibility"),
     "schema": {
         "type": "string",

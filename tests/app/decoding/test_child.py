@@ -1,17 +1,19 @@
 """Tests of the decoding child on whole uploads, in this process: accepted and refused files, and messages."""
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from PIL import Image
 
 from app.decoding.child import decode
 from app.decoding.protocol import OUT, DecodeJob, DecodeResult, SpooledFile
 from contracts.errors.tree import Flaw
 from tests.app.decoding.limits import LIMITS
-from tests.app.uploading import all_kinds, pairs, png, points
+from tests.app.uploading import all_kinds, encode, pairs, png, points
 
 
 def decoded(folder: Path, files: Mapping[str, bytes]) -> DecodeResult:
@@ -47,6 +49,17 @@ def test_images_may_have_different_kinds_of_label(tmp_path: Path) -> None:
     assert first.depth
     assert (second.mask, second.depth, second.class_pixels) == (None, None, (0, 0, 0))
     assert second.visibility == (1, 0)
+
+
+@pytest.mark.parametrize("turned", ["images/image-0.png", "masks/image-0.png"])
+def test_one_of_two_turned_files_gives_a_warning(tmp_path: Path, turned: str) -> None:
+    """An image and its mask have one orientation, or one of them was edited without the other."""
+    files = pairs(2)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    files[turned] = encode(Image.open(io.BytesIO(files[turned])), exif=exif)
+    (warning,) = (one for one in decoded(tmp_path, files).warnings if one.code == "exif_turned")
+    assert warning.files == (turned,)
 
 
 def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:

@@ -74,6 +74,13 @@ def test_a_class_that_does_not_occur_gives_a_warning(
     assert (warning.code, "'c' (2)" in warning.detail) == ("empty_classes", True)
 
 
+def test_a_declared_value_is_not_asked_for_again(tmp_path: Path) -> None:
+    """The advice differs if `ignore_index` is in the schema already."""
+    declared = refusal(tmp_path, files([0, 255], ignore_index=255)).detail
+    assert "remove ignore_index" in declared
+    assert "declare it" not in declared
+
+
 def test_valid_masks_have_no_warning(tmp_path: Path) -> None:
     """Masks of the declared classes give no warning."""
     assert counts(tmp_path, files([0, 1], [1, 0]))[1] == ()

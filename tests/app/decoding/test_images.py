@@ -33,10 +33,22 @@ def test_three_formats_are_read(path: Path, image_format: str) -> None:
     assert (image.mode, image.size) == ("RGB", (4, 3))
 
 
-def test_other_formats_are_refused(path: Path) -> None:
-    """A format that Pillow supports but the reader does not allow is not opened."""
-    path.write_bytes(encode(Image.new("RGB", (4, 3)), "TIFF"))
-    with pytest.raises(Refused, match="Expected a PNG or JPEG or WEBP image"):
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (encode(Image.new("RGB", (4, 3)), "TIFF"), "a TIFF"),
+        (encode(Image.new("RGB", (4, 3)), "BMP"), "a BMP"),
+        (encode(Image.new("RGB", (4, 3)), "GIF"), "a GIF"),
+        (b"\0\0\0\x18ftypheic", "a HEIC or AVIF"),
+        (b"<svg", "an HTML, XML or SVG text"),
+        (b"", "an empty file"),
+        (b"hello", "another file"),
+    ],
+)
+def test_other_formats_are_refused(path: Path, data: bytes, kind: str) -> None:
+    """A format that Pillow supports but the reader does not allow is not opened. The refusal says what it is."""
+    path.write_bytes(data)
+    with pytest.raises(Refused, match=f"Expected a PNG or JPEG or WEBP image, got {kind}"):
         read(path)
 
 

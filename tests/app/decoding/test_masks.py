@@ -151,6 +151,36 @@ def test_ambiguous_grey_values_are_refused(path: Path) -> None:
         read(path, SWAPPED)
 
 
+INVERTED = UploadSchema(classes=("a", "b"), colors=((255, 255, 255), (0, 0, 0)))
+
+
+@pytest.mark.parametrize(("bits", "row"), [(1, b"\x40"), (2, b"\x30"), (4, b"\x0f")])
+def test_the_highest_grey_sample_is_white(path: Path, bits: int, row: bytes) -> None:
+    """Samples of few bits have colors too: of 1 bit they are also indices, so they are ambiguous."""
+    path.write_bytes(grey_png(bits, 2, row))
+    assert list(read(path, WHITE).tobytes()) == [0, 1]
+    if bits == 1:
+        with pytest.raises(Refused, match="class indices and also grey"):
+            read(path, INVERTED)
+    else:
+        assert list(read(path, INVERTED).tobytes()) == [1, 0]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("values", [b"\0\1", b"\1\xff"])
+def test_grey_saved_as_rgb_has_class_indices(path: Path, mode: str, values: bytes) -> None:
+    """Programs for images save grey in three equal channels."""
+    path.write_bytes(encode(Image.frombytes("L", (2, 1), values).convert(mode)))
+    mask = read_mask(path, "a", MAX_PIXELS, UPLOAD, Notices())
+    assert (mask.image.tobytes(), mask.is_indexed) == (values, True)
+
+
+def test_grey_rgb_has_the_colors_of_the_schema(path: Path) -> None:
+    """If the schema has colors, RGB is read by them alone."""
+    path.write_bytes(encode(Image.frombytes("L", (2, 1), b"\0\1").convert("RGB")))
+    assert list(read(path, SWAPPED).tobytes()) == [1, 0]
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_mask_of_colors_is_refused(path: Path, mode: str) -> None:
     """Without colors in the schema, a mask must have class indices."""
@@ -162,7 +192,7 @@ def test_a_mask_of_colors_is_refused(path: Path, mode: str) -> None:
 def test_a_lossy_mask_is_refused(path: Path) -> None:
     """JPEG compression would mix the classes."""
     path.write_bytes(encode(Image.new("L", (2, 2)), "JPEG"))
-    with pytest.raises(Refused, match="Expected a PNG image"):
+    with pytest.raises(Refused, match="got a JPEG"):
         read(path, UPLOAD)
 
 

@@ -62,6 +62,15 @@ def test_other_yaml_names_its_line(tmp_path: Path, text: str, line: int) -> None
         read_yaml(written(tmp_path, text))
 
 
+@pytest.mark.parametrize("mark", ["|", ">", "|-", ">2"])
+def test_a_block_of_text_is_skipped(tmp_path: Path, mark: str) -> None:
+    """Ultralytics' own files have a script for the download. Its lines and brackets do not matter."""
+    script = f"download: {mark}\n  urls = [\n\n    'a: [',  # {{\n  names: x\n"
+    text = f"nc: 1\n{script}names:\n  0: cat\n"
+    content = read_yaml(written(tmp_path, text))
+    assert content == {"nc": "1", "download": None, "names": {"0": "cat"}}
+
+
 def test_names_by_number() -> None:
     """A list counts from 0, a map has its own numbers; anything else is None."""
     assert names_of(["a", "b"]) == {0: "a", 1: "b"}

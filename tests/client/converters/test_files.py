@@ -38,6 +38,20 @@ def test_a_zip_is_unpacked_and_removed(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["a.zip"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "name"), [("Zo\u00eb".encode(), "Zo\u00eb"), (b"x\\y\\z", "x/y/z"), (b"\x89", "\u00eb")]
+)
+def test_names_in_a_zip(tmp_path: Path, raw: bytes, name: str) -> None:
+    """UTF-8 without its flag (macOS), backslashes, and code page 437."""
+    plain = b"n" * len(raw)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(plain.decode(), "text")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes().replace(plain, raw))
+    with opened(tmp_path / "a.zip") as folder:
+        (file,) = (one for one in folder.rglob("*") if one.is_file())
+        assert file.relative_to(folder).as_posix() == name
+
+
 def test_a_missing_export_is_refused(tmp_path: Path) -> None:
     """The message says what to give."""
     with pytest.raises(InvalidInput, match="does not exist"), opened(tmp_path / "no"):

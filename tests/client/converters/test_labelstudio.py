@@ -86,6 +86,15 @@ def test_a_rotated_rectangle_turns_in_pixels(of: Convert) -> None:
     assert mask == [[0, 1, 1, 1, 0, 0, 0, 0]] * 4 + [[0] * 8] * 2
 
 
+def test_a_size_may_be_written_with_a_point(of: Convert) -> None:
+    """Scripts that use the API write 8.0."""
+    nose = result("keypoint", ["nose"], x=50, y=25, width=1) | {
+        "original_width": 8.0,
+        "original_height": 6.0,
+    }
+    assert of(task(nose)).keypoints["a"][0]["x"] == 4.0
+
+
 def test_keypoints_are_continuous(of: Convert) -> None:
     """50% of 8 pixels is 4.0; the same label twice is refused."""
     nose = result("keypoint", ["nose"], x=50, y=25, width=1)

@@ -132,6 +132,28 @@ def test_a_turned_photograph_is_upright(export: Export, converted: Convert) -> N
     assert "turned by their EXIF orientation" in result.notes
 
 
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6])
+def test_every_orientation_has_a_note(export: Export, converted: Convert, orientation: int) -> None:
+    """Also one that keeps width and height."""
+    folder = export({"data.yaml": "names: [cat]\n", "a.txt": f"0 {LEFT}"})
+    save_image(folder / "a.jpg", (8, 8), orientation)
+    assert "turned by their EXIF orientation" in converted(convert, folder).notes
+
+
+def test_images_of_other_formats_have_a_note(export: Export, converted: Convert) -> None:
+    """Ultralytics reads BMP and TIFF too. Their label files are not called unused."""
+    folder = export(
+        {"data.yaml": "names: [cat]\n", "labels/b.txt": "", "labels/a.txt": f"0 {LEFT}"}
+    )
+    save_image(folder / "images" / "b.bmp")
+    with pytest.raises(InvalidInput, match=r"got none. But images are left out .*b.bmp"):
+        converted(convert, folder)
+    save_image(folder / "images" / "a.png")
+    result = converted(convert, folder)
+    assert "not PNG, JPEG or WebP; save them as PNG (images/b.bmp)" in result.notes
+    assert "without image" not in result.notes
+
+
 def test_a_pose_becomes_keypoints(of: Convert) -> None:
     """With visibility, and names from data.yaml."""
     result = of("0 0.5 0.5 1 1 0.25 0.5 2 0 0 0", POSE)

@@ -1,7 +1,8 @@
 """Read the data.yaml of a YOLO data set: the part of YAML that such files use, with the line of every error.
 
 Keys at the left margin with a scalar, a list in brackets, a map in braces, or indented items below (`- name`,
-`0: name`). Anything else is an error: a name that was read wrongly would be a wrong label.
+`0: name`). A block of text (`download: |`) is skipped. Anything else is an error: a name that was read wrongly would be
+a wrong label.
 """
 
 import json
@@ -17,6 +18,9 @@ Value = Any
 """Text, a list, or a dict of such values. Numbers stay text: `names: [1, 2]` are names."""
 
 _KEY = re.compile(r"""^("[^"]*"|'[^']*'|[^\s:#'"\[\]{},][^:#]*?)\s*:(?:\s+(.*)|)$""")
+
+_TEXT_BLOCK = re.compile(r"^([^\s#][^#]*:)\s*[|>][+-]?\d?[+-]?$")
+"""A key whose value is the text of the indented lines below, such as Ultralytics' scripts for a download."""
 
 _FLAT_KEYS = ("names", "kpt_shape", "flip_idx")
 
@@ -60,11 +64,17 @@ def numbers_of(value: Value) -> list[int] | None:
 
 
 def _logical_lines(path: Path) -> list[tuple[int, str]]:
-    """Return the lines without comments. Lines inside brackets are joined."""
+    """Return the lines without comments and blocks of text. Lines inside brackets are joined."""
     lines: list[tuple[int, str]] = []
-    is_open = False
+    is_open = is_text = False
     for number, raw in enumerate(read_text(path).split("\n"), start=1):
+        is_text = is_text and (not raw.strip() or raw[0] in " \t")
+        if is_text:
+            continue
         line = _without_comment(raw).rstrip()
+        block = _TEXT_BLOCK.match(line) if not is_open else None
+        if block:
+            is_text, line = True, block[1]
         if not line.strip() or line.strip() in ("---", "..."):
             continue
         if is_open:

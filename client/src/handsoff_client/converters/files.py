@@ -17,7 +17,9 @@ from handsoff_shards.errors import InvalidInput
 
 OTHER_SUFFIXES = (".bmp", ".tif", ".tiff", ".gif", ".heic")
 _ORIENTATION = 0x0112
+_UTF8_NAME = 0x800
 _ROTATED = (5, 6, 7, 8)
+_TURNED = range(2, 9)
 
 
 @contextmanager
@@ -34,12 +36,25 @@ def opened(path: Path) -> Iterator[Path]:
         folder = Path(temporary, path.stem)  # the name is in messages
         try:
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)  # removes absolute paths and ".."
+                for entry in archive.infolist():
+                    entry.filename = _name_of(entry)
+                    archive.extract(entry, folder)  # removes absolute paths and ".."
         except (*DAMAGED, NotImplementedError, RuntimeError) as error:
             raise InvalidInput(
                 f"'{path}' cannot be unpacked ({error}). Export it again."
             ) from error
         yield folder
+
+
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """Return the name of an entry. MacOS writes UTF-8 without the flag, some tools on Windows write backslashes."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAME:
+        try:
+            name = name.encode("cp437").decode()  # zipfile decodes such names as code page 437
+        except UnicodeError:
+            name = entry.filename
+    return name.replace("\\", "/")
 
 
 def files_in(root: Path, *suffixes: str) -> list[Path]:
@@ -65,8 +80,8 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def sizes_of(path: Path) -> tuple[Size, Size]:
-    """Return the upright size and the stored size of an image. They differ for a turned photograph (EXIF)."""
+def sizes_of(path: Path) -> tuple[Size, Size, bool]:
+    """Return the upright and the stored size of an image, and whether its EXIF orientation turns or mirrors it."""
     try:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
             stored = image.size
@@ -75,7 +90,8 @@ def sizes_of(path: Path) -> tuple[Size, Size]:
         raise InvalidInput(
             f"{path.name}: expected a PNG, JPEG or WebP image ({error}). Save it again, or remove it."
         ) from error
-    return (stored[::-1] if orientation in _ROTATED else stored), stored
+    upright = stored[::-1] if orientation in _ROTATED else stored
+    return upright, stored, orientation in _TURNED
 
 
 class ImageFinder:
@@ -91,6 +107,11 @@ class ImageFinder:
     @property
     def all(self) -> list[Path]:
         return [path for paths in self._by_name.values() for path in paths]
+
+    @property
+    def others(self) -> list[Path]:
+        """The images of formats that cannot be read."""
+        return self._others
 
     def find(self, name: str) -> Path | None:
         """Return the image of an annotated name, or None. More equal folders at the end of the path are better.

@@ -131,7 +131,7 @@ def _with_folders(path: Path) -> str:
 
 
 def _draw(image: LabelledImage, conversion: Conversion) -> Labels:
-    size, stored = sizes_of(image.file)
+    size, stored, is_turned = sizes_of(image.file)
     _check_size(image, size, stored)
     labels = image.draw(size)
     if labels.mask is not None and labels.mask.shape != size[::-1]:
@@ -146,7 +146,7 @@ def _draw(image: LabelledImage, conversion: Conversion) -> Labels:
                 f"keypoint '{point.name}' is at ({point.x:g}, {point.y:g}), outside the image of {size[0]} x"
                 f" {size[1]} pixels. Move it, or mark it as not labelled."
             )
-    if size != stored:
+    if is_turned:
         conversion.notes.add(
             "photographs are turned by their EXIF orientation; the labels are read for the upright image",
             image.file.name,

@@ -124,8 +124,11 @@ def _result(one: Json, kind: str, labels: list[str], place: str) -> Result:
         )
     size = one.get("original_width"), one.get("original_height")
     match size:
-        case int(width), int(height):
-            return Result(identity, kind, names[0], (width, height), one.get("value") or {})
+        case (int() | float()) as width, (int() | float()) as height if (
+            width % 1 == height % 1 == 0
+        ):
+            pixels = int(width), int(height)
+            return Result(identity, kind, names[0], pixels, one.get("value") or {})
     raise InvalidInput(
         f"{place}, result {identity}: expected original_width and original_height in pixels, got {size}. Open and"
         " submit the task again."

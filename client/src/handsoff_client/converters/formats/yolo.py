@@ -4,7 +4,7 @@ A line is `class x1 y1 x2 y2 ...` (polygon) or `class x y width height px py [vi
 width and height of the upright image, which is how Ultralytics reads photographs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ TOLERANCE = 0.01
 """Shares may be this far outside 0 to 1: tools round. Larger ones are probably pixels."""
 
 _OBB_LENGTH = 9
+_OTHER_FORMAT = "images are left out that are not PNG, JPEG or WebP; save them as PNG"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
     classes = () if keypoints else class_list(list(names.values()), file.name, choices)
     finder = ImageFinder(choices.images or root)
     facts = _Set(names, classes, keypoints, num_values)
+    for other in finder.others:
+        notes.add(_OTHER_FORMAT, finder.shown(other))
     used = list(_images(root, finder, facts, choices, notes))
     if not used:
         known = ", ".join(sorted({_split_of(finder.shown(one)) for one in finder.all} - {""}))
@@ -75,8 +78,9 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
             if choices.split
             else ""
         )
+        others = f" But {'; '.join(notes.lines)}." if finder.others else ""
         raise InvalidInput(
-            f"expected images{wish} below '{root.name}' with labels/*.txt, got none."
+            f"expected images{wish} below '{root.name}' with labels/*.txt, got none.{others}"
         )
     if classes:
         _note_boxes(used, notes)
@@ -147,7 +151,8 @@ def _images(
             " --missing-is-background."
         )
     if choices.split is None:
-        for path in label_files.unused():
+        others = {file.stem for file in finder.others}
+        for path in label_files.unused(others):
             notes.add("label files without image are left out", path)
 
 
@@ -178,8 +183,10 @@ class _LabelFiles:
             else str(path)
         )
 
-    def unused(self) -> list[str]:
-        return [self.shown(path) for path in self._files if path not in self._image_of]
+    def unused(self, others: Collection[str]) -> list[str]:
+        """Return the files without image. `others` are the names of images in other formats."""
+        alone = [path for path in self._files if path not in self._image_of]
+        return [self.shown(path) for path in alone if path.stem not in others]
 
 
 def _split_of(name: str) -> str:

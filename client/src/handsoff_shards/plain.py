@@ -18,13 +18,22 @@ JPEG_QUALITY = 95
 VOC_IGNORED = 255
 """The value of ignored pixels in VOC's masks, as its tools expect it."""
 SOFT_FOLDER = "soft_labels"
+_WITH_ONE_LABEL = 2
+"""The files of a sample with one kind of label."""
 
 
 def folder_files(shards: ShardSet) -> Iterator[Entry]:
-    """Yield images/, masks/, keypoints/, depth/ and labelset.json: the layout of an upload, without soft labels."""
+    """Yield images/, masks/, keypoints/, depth/ and labelset.json: the layout of an upload, without soft labels.
+
+    Keypoints of which none is labelled are left out beside other labels: an upload expects a labelled one.
+    """
     conditions = {}
     for exported in samples_of(shards):
-        yield from _files(exported).items()
+        files = _files(exported)
+        points = exported.sample.keypoints
+        if points is not None and not points[:, 2].any() and len(files) > _WITH_ONE_LABEL:
+            del files[f"keypoints/{exported.key}.json"]
+        yield from files.items()
         if exported.sample.condition is not None:
             conditions[exported.key] = exported.sample.condition
     schema = {"name": shards.name, **shards.labels.json}

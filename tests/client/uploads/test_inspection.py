@@ -50,6 +50,47 @@ def npy(*shape: int) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Thumbs.db",
+        "images/thumbs.db",
+        "images/Desktop.ini",
+        "images/a.png:Zone.Identifier",
+        "masks/a~",
+    ],
+)
+def test_files_that_the_service_skips_are_no_flaw(tmp_path: Path, name: str) -> None:
+    """File managers and editors leave them everywhere."""
+    assert flaws_of(written(tmp_path, pairs(1) | {name: b"x"})) == []
+
+
+@pytest.mark.parametrize("prefix", ["./", "a/", "a/b/", "a\\b\\"])
+def test_folders_around_all_files_of_a_zip(tmp_path: Path, prefix: str) -> None:
+    """As in the service: at any depth, also with the backslashes of some tools."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, data in pairs(2).items():
+            entry = zipfile.ZipInfo("x")
+            entry.filename = prefix + (name.replace("/", "\\") if "\\" in prefix else name)
+            archive.writestr(entry, data)
+    result = inspect(tmp_path / "a.zip")
+    assert (result.flaws, result.counts["images"]) == ([], 2)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (1, 8, 8)])
+def test_depth_may_have_an_axis_of_1(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Networks add one for the channel or the batch."""
+    files = {"images/a.png": png("RGB", (8, 8)), "depth/a.npy": npy(*shape)}
+    assert flaws_of(written(tmp_path, files)) == []
+
+
+def test_json_of_windows_is_read(tmp_path: Path) -> None:
+    """In UTF-16, which PowerShell writes."""
+    text = json.dumps({"keypoints": []}).encode("utf-16")
+    files = {"images/a.png": png("RGB", (8, 8)), "keypoints/a.json": text}
+    assert flaws_of(written(tmp_path, files)) == []
+
+
 def test_a_valid_folder_has_no_flaw(tmp_path: Path) -> None:
     """Its parts are counted."""
     result = inspect(written(tmp_path, pairs(3)))

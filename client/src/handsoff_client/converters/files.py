@@ -10,14 +10,13 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from handsoff_client.converters.conversion import Size
-from handsoff_client.uploads.files import DAMAGED
+from handsoff_client.uploads.files import DAMAGED, name_of
 from handsoff_client.uploads.images import IMAGE_SUFFIXES
 from handsoff_client.uploads.packing import visible_files
 from handsoff_shards.errors import InvalidInput
 
 OTHER_SUFFIXES = (".bmp", ".tif", ".tiff", ".gif", ".heic")
 _ORIENTATION = 0x0112
-_UTF8_NAME = 0x800
 _ROTATED = (5, 6, 7, 8)
 _TURNED = range(2, 9)
 
@@ -37,24 +36,13 @@ def opened(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 for entry in archive.infolist():
-                    entry.filename = _name_of(entry)
+                    entry.filename = name_of(entry)
                     archive.extract(entry, folder)  # removes absolute paths and ".."
         except (*DAMAGED, NotImplementedError, RuntimeError) as error:
             raise InvalidInput(
                 f"'{path}' cannot be unpacked ({error}). Export it again."
             ) from error
         yield folder
-
-
-def _name_of(entry: zipfile.ZipInfo) -> str:
-    """Return the name of an entry. MacOS writes UTF-8 without the flag, some tools on Windows write backslashes."""
-    name = entry.filename
-    if not entry.flag_bits & _UTF8_NAME:
-        try:
-            name = name.encode("cp437").decode()  # zipfile decodes such names as code page 437
-        except UnicodeError:
-            name = entry.filename
-    return name.replace("\\", "/")
 
 
 def files_in(root: Path, *suffixes: str) -> list[Path]:

@@ -22,6 +22,9 @@ Size = tuple[int, int]
 """Width and height in pixels, after the rotation by EXIF."""
 
 _ORIENTATION = 0x0112
+_WITH_CHANNELS = 3
+"""The axes of an array with one more for its only channel or image."""
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ROTATED = (5, 6, 7, 8)
 _UNREADABLE = (
     OSError,
@@ -161,13 +164,16 @@ def _npy_size(content: IO[bytes]) -> Size:
         npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
     )
     shape, _, _ = read(content)
+    shape = shape[1:] if len(shape) == _WITH_CHANNELS and shape[0] == 1 else shape
+    shape = shape[:2] if len(shape) == _WITH_CHANNELS and shape[2] == 1 else shape
     if len(shape) != 2:
         raise ValueError(f"expected an array [height, width], got shape {shape}")
     return shape[1], shape[0]
 
 
 def _json(content: IO[bytes]) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(content.read().decode("utf-8-sig"))
+    data = content.read()
+    return json.loads(data.decode("utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"))
 
 
 def _expect_object(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON

@@ -14,6 +14,7 @@ from workers.training.training_options import InputError
 
 MAX_PATH_BYTES = 200
 CHUNK_BYTES = 1 << 20
+UTF8_NAME = 0x800
 PACK_AGAIN = "pack the folder again with zip -r, or with tar"
 
 
@@ -89,9 +90,19 @@ def _members(archive: Path) -> Iterator[_Member]:
                 if info.flag_bits & 1:
                     raise InputError(f"the archive has a password; {PACK_AGAIN} without one")
                 if not info.is_dir():
-                    yield _Member(info.filename, partial(file.open, info))
+                    yield _Member(_name_of(info), partial(file.open, info))
     else:
         raise InputError(f"expected a zip or tar archive of images, got another file; {PACK_AGAIN}")
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """Return the name of a zip's entry. Valid UTF-8 is UTF-8, also without the flag, which macOS does not set."""
+    if info.flag_bits & UTF8_NAME:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()  # zipfile decodes such names as code page 437
+    except UnicodeError:
+        return info.filename
 
 
 def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:

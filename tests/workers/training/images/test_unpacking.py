@@ -40,6 +40,17 @@ def test_images_keep_their_paths(tmp_path: Path, pack: Callable[[dict[str, bytes
     assert others == 3
 
 
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [("Zo\u00eb".encode(), "Zo\u00eb"), ("日本".encode(), "日本"), (b"\x89", "\u00eb")],
+)
+def test_the_encoding_of_names_is_detected(tmp_path: Path, raw: bytes, name: str) -> None:
+    """Valid UTF-8 is UTF-8, other bytes are code page 437: the labels of an image must find it by its name."""
+    plain = b"~" * len(raw)
+    names, _ = unpacked(tmp_path, zipped({f"{plain.decode()}.png": b"x"}).replace(plain, raw))
+    assert names == {f"{name}.png"}
+
+
 def linked() -> bytes:
     """Return a tar with a link out of the folder and an image."""
     archive = io.BytesIO()

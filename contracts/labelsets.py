@@ -26,6 +26,7 @@ NPY_TYPE = "application/x-npy"
 """The media type of a depth map in float32 with NaN for unknown; other depth maps are 16-bit PNG."""
 
 WarningCode = Literal[
+    "binary_masks_ignored",
     "binary_masks_mapped",
     "coco_boxes_ignored",
     "coco_categories_skipped",
@@ -41,6 +42,7 @@ WarningCode = Literal[
     "exif_ignored",
     "exif_turned",
     "files_skipped",
+    "similar_names",
 ]
 """Every warning about an accepted upload; docs/12-labels-and-tasks.md says what each means."""
 

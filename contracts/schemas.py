@@ -7,11 +7,13 @@ schema in `LabelSchema`, its label in `LabelsetEntry`, its measures in `TaskMetr
 with the task's model; inside the service it is read as it was written.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, cast
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     ConfigDict,
     Field,
@@ -91,12 +93,19 @@ MAX_DEPTH_VALUE = 65_535
 """Depth PNGs are 16 bits deep."""
 MAX_KEYPOINTS = 256
 
+
+def normalized(name: str) -> str:
+    """Return a name in Unicode normalization form C, so that names that look the same are equal."""
+    return unicodedata.normalize("NFC", name)
+
+
 LabelName = Annotated[
     str,
     # No control characters: readers put names into tables, logs and file names.
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
     ),
+    AfterValidator(normalized),
 ]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Color = tuple[Byte, Byte, Byte]

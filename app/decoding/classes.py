@@ -35,6 +35,8 @@ def check_classes(decoder: EntryDecoder, entries: Sequence[Entry]) -> tuple[Deco
     for entry in entries:
         _check_labels_something(decoder, entry)
     _check_occurring(decoder, entries)
+    _note_similar(decoder)
+    _note_binary(decoder, entries)
     return tuple(entry.decoded for entry in entries)
 
 
@@ -49,6 +51,36 @@ def _is_binary(decoder: EntryDecoder, entries: Sequence[Entry]) -> bool:
         and any(entry.decoded.class_pixels[0] for entry in masked)
         and any(entry.decoded.ignored_pixels for entry in masked)
     )
+
+
+def _note_binary(decoder: EntryDecoder, entries: Sequence[Entry]) -> None:
+    """Warn about masks of class 0 and undeclared ignored pixels: the object may be written as 255 in these alone."""
+    files = [
+        entry.mask_file
+        for entry in entries
+        if entry.mask_file and entry.is_indexed and entry.decoded.ignored_pixels
+        if not any(entry.decoded.class_pixels[1:])
+    ]
+    if files and not decoder.is_ignore_declared:
+        ignored = decoder.labels.ignore_index
+        detail = (
+            f"Some masks have only the values 0 and {ignored}, which was read as no label. If it is a class, write its"
+            f' index; otherwise declare it: "ignore_index": {ignored} in labelset.json.'
+        )
+        decoder.notices.add("binary_masks_ignored", detail, *files)
+
+
+def _note_similar(decoder: EntryDecoder) -> None:
+    """Warn about classes whose names differ only in case and spaces: one of them is probably misspelt."""
+    by_form: dict[str, str] = {}
+    for name in decoder.labels.classes:
+        other = by_form.setdefault("".join(name.casefold().split()), name)
+        if other != name:
+            detail = (
+                f"The classes '{other}' and '{name}' differ only in case or spaces. Give their labels one name if they"
+                " are one class."
+            )
+            decoder.notices.add("similar_names", detail)
 
 
 def _as_two_classes(decoder: EntryDecoder, entry: Entry) -> Entry:

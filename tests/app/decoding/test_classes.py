@@ -74,6 +74,36 @@ def test_a_class_that_does_not_occur_gives_a_warning(
     assert (warning.code, "'c' (2)" in warning.detail) == ("empty_classes", True)
 
 
+def test_0_and_255_beside_class_indices_give_a_warning(tmp_path: Path) -> None:
+    """Two programs may have written the masks: one writes 1 for the object, the other 255."""
+    pixels, (warning,) = counts(tmp_path, files([0, 1], [0, 255], [0, 0]))
+    assert pixels == [(1, 1), (1, 0), (2, 0)]
+    assert (warning.code, warning.files) == ("binary_masks_ignored", ("masks/1.png",))
+
+
+@pytest.mark.parametrize(
+    "upload", [files([0, 1], [0, 255], ignore_index=255), files([0, 1], [0, 1, 255])]
+)
+def test_ignored_pixels_need_no_warning(tmp_path: Path, upload: dict[str, bytes]) -> None:
+    """They are declared, or the mask has an object too."""
+    assert counts(tmp_path, upload)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "is_noted"), [("FACE", True), ("f a ce", True), ("faces", False)]
+)
+def test_similar_names_give_a_warning(tmp_path: Path, other: str, *, is_noted: bool) -> None:
+    """They are probably one class, misspelt."""
+    warnings = counts(tmp_path, files([0, 1, 2], classes=["background", "face", other]))[1]
+    assert [one.code for one in warnings] == ["similar_names"] * is_noted
+
+
+def test_names_that_look_the_same_are_equal(tmp_path: Path) -> None:
+    """Two Unicode forms of a name are one name."""
+    flaw = refusal(tmp_path, files([0, 1], classes=["\u00e9", "e\u0301"]))
+    assert "class names must differ" in flaw.detail
+
+
 def test_a_declared_value_is_not_asked_for_again(tmp_path: Path) -> None:
     """The advice differs if `ignore_index` is in the schema already."""
     declared = refusal(tmp_path, files([0, 255], ignore_index=255)).detail

@@ -57,6 +57,36 @@ def test_a_coco_file_is_added_to_its_images(pairs: Path, tmp_path: Path) -> None
     assert names_in(packed) == ["images/a.png", "annotations.json"]
 
 
+@pytest.mark.parametrize("place", ["_annotations.coco.json", "annotations/instances.json"])
+def test_a_coco_file_may_lie_beside_its_images(tmp_path: Path, place: str) -> None:
+    """As in Roboflow's exports. Other files of the folder are no images."""
+    for name in ("a.png", "train/b.JPG", "Thumbs.db", "README.txt", place):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    packed = io.BytesIO()
+    pack(tmp_path, packed, annotations=tmp_path / place)
+    assert names_in(packed) == ["images/a.png", "images/b.JPG", "annotations.json"]
+
+
+def test_a_coco_file_inside_an_upload_is_packed_once(pairs: Path) -> None:
+    """CVAT's exports have images/default/ and annotations/; other labels keep their folders."""
+    for name in ("annotations/instances_default.json", "images/default/b.png"):
+        (pairs / name).parent.mkdir(parents=True, exist_ok=True)
+        (pairs / name).write_text("{}")
+    packed = io.BytesIO()
+    pack(pairs, packed, annotations=pairs / "annotations/instances_default.json")
+    assert names_in(packed) == ["images/a.png", "images/b.png", "masks/a.png", "annotations.json"]
+
+
+def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    """A COCO file names them with folders, but labels are matched by the name."""
+    for name in ("train/a.png", "val/a.png", "coco.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InvalidInput, match="have one name"):
+        pack(tmp_path, io.BytesIO(), annotations=tmp_path / "coco.json")
+
+
 def test_an_archive_is_sent_unchanged(tmp_path: Path) -> None:
     """It keeps its name."""
     (tmp_path / "labels.tar.gz").write_bytes(b"bytes")

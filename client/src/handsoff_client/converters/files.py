@@ -11,8 +11,7 @@ from PIL import Image
 
 from handsoff_client.converters.conversion import Size
 from handsoff_client.uploads.files import DAMAGED, name_of
-from handsoff_client.uploads.images import IMAGE_SUFFIXES
-from handsoff_client.uploads.packing import visible_files
+from handsoff_client.uploads.packing import IMAGE_SUFFIXES, visible_files
 from handsoff_shards.errors import InvalidInput
 
 OTHER_SUFFIXES = (".bmp", ".tif", ".tiff", ".gif", ".heic")

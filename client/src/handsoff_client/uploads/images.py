@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handsoff_client.uploads.packing import ARCHIVE_SUFFIXES, add_files, visible_files
+from handsoff_client.uploads.packing import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    add_files,
+    visible_files,
+)
 from handsoff_shards.errors import InvalidInput
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MIN_TRAINING_IMAGES = 10
 EXPECTED = "a folder, zip or tar of PNG, JPEG or WebP images"
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 from handsoff_shards.errors import InvalidInput
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 SCHEMA_FILE = "labelset.json"
 COCO_FILE = "annotations.json"
 IMAGES = "images/"
@@ -70,11 +71,28 @@ def add_files(archive: zipfile.ZipFile, files: Mapping[str, Path]) -> None:
 def files_to_pack(folder: Path, annotations: Path | None = None) -> dict[str, Path]:
     """Return the files of a folder by their names in the archive, in order of name."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(visible_files(folder))}
-    if annotations is not None:
-        is_flat = not any(name.startswith(IMAGES) for name in files)
-        files = {f"{IMAGES}{name}" if is_flat else name: path for name, path in files.items()}
-        files[COCO_FILE] = annotations
-    return files
+    return files if annotations is None else _with_coco(files, annotations)
+
+
+def _with_coco(files: Mapping[str, Path], annotations: Path) -> dict[str, Path]:
+    """Return the files with a COCO file, which may be among them. Images are matched by name, so folders are left out.
+
+    Without images/, other files than images do not belong to the upload. Raises `InvalidInput` for two images of one
+    name.
+    """
+    own = {name: path for name, path in files.items() if path.resolve() != annotations.resolve()}
+    is_flat = not any(name.startswith(IMAGES) for name in own)
+    packed: dict[str, Path] = {}
+    for name, path in own.items():
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES and (is_flat or name.startswith(IMAGES))
+        target = f"{IMAGES}{path.name}" if is_image else name
+        if target in packed:
+            raise InvalidInput(
+                f"'{packed[target]}' and '{path}' have one name. COCO annotations are matched by the name: rename one."
+            )
+        if is_image or not is_flat:
+            packed[target] = path
+    return packed | {COCO_FILE: annotations}
 
 
 def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | None) -> None:

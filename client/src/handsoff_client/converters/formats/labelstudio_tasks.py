@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from handsoff_client.converters.conversion import Choices, Notes, Size
 from handsoff_client.converters.files import ImageFinder
 from handsoff_client.converters.sources import found_image
-from handsoff_client.uploads.images import IMAGE_SUFFIXES
+from handsoff_client.uploads.packing import IMAGE_SUFFIXES
 from handsoff_shards.errors import InvalidInput
 
 Json = Mapping[str, Any]

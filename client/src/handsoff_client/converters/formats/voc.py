@@ -19,7 +19,7 @@ from handsoff_client.converters.conversion import (
 from handsoff_client.converters.files import ImageFinder, by_stem, files_in, lines_of
 from handsoff_client.converters.formats.voc_boxes import convert_boxes
 from handsoff_client.converters.masks import MaskClasses, draw_mask, read_class_names, read_labelmap
-from handsoff_client.uploads.images import IMAGE_SUFFIXES
+from handsoff_client.uploads.packing import IMAGE_SUFFIXES
 from handsoff_shards.errors import InvalidInput
 
 TOOL = "Pascal VOC masks"

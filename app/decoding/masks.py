@@ -88,11 +88,17 @@ def _from_palette(loaded: LoadedImage, name: str, upload: UploadSchema) -> Mask:
     if indices.max() >= len(palette):
         detail = f"Expected palette indices below {len(palette)}, got {indices.max()}. Save the mask again."
         raise Refused(name, detail)
-    packed = (palette @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32))[indices]
-    if upload.ignore_color is None:  # the usual palette has an extra color for "no label"
-        unmatched = indices[~np.isin(packed, _colors(upload))]
-        if (unmatched == upload.ignore_index).all():
-            packed = np.where(indices == upload.ignore_index, _NO_COLOR, packed).astype(np.uint32)
+    colors = palette @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    void = upload.ignore_index
+    # The usual palette has an extra color for "no label". Programs that write a short palette fill it with one color, so
+    # the ignored index may also have the color of an earlier index.
+    if (
+        upload.ignore_color is None
+        and void < len(colors)
+        and (colors[void] in colors[:void] or colors[void] not in _colors(upload))
+    ):
+        colors[void] = _NO_COLOR
+    packed = colors[indices]
     return Mask(_from_colors(packed, name, upload), False, loaded.is_reoriented)
 
 

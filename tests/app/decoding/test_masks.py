@@ -134,6 +134,21 @@ def test_the_ignored_index_of_a_palette_needs_no_color(path: Path) -> None:
     assert list(read(path, schema).tobytes()) == [0, 1, 255]
 
 
+@pytest.mark.parametrize("fill", [[0, 0, 0], [128, 0, 0]])
+def test_the_ignored_index_of_a_filled_palette_is_no_class(path: Path, fill: list[int]) -> None:
+    """A short palette is filled with one color when it is saved: 255 has the color of a class by chance."""
+    schema = UploadSchema(classes=("a", "b"), colors=((0, 0, 0), (128, 0, 0)))
+    path.write_bytes(paletted([0, 0, 0, 128, 0, 0, *fill * 254], 0, 1, 255))
+    assert list(read(path, schema).tobytes()) == [0, 1, 255]
+
+
+def test_a_palette_color_counts_at_the_ignored_index_too(path: Path) -> None:
+    """If no other index has it, the color decides: white is the class of that color."""
+    grey = [level for level in range(256) for _ in range(3)]
+    path.write_bytes(paletted(grey, 0, 255))
+    assert list(read(path, WHITE).tobytes()) == [0, 1]
+
+
 WHITE = UploadSchema(classes=("a", "b"), colors=((0, 0, 0), (255, 255, 255)))
 SWAPPED = UploadSchema(classes=("a", "b"), colors=((1, 1, 1), (0, 0, 0)))
 

@@ -69,6 +69,20 @@ def test_colors_of_a_labelmap(export: Export, converted: Convert, mode: str) -> 
     assert result.conversion.tool == "CVAT segmentation mask 1.1"
 
 
+@pytest.mark.parametrize("fill", [[0, 0, 0], [128, 0, 0], [9, 9, 9]])
+def test_255_of_a_palette_is_void(export: Export, converted: Convert, fill: list[int]) -> None:
+    """A short palette is filled with one color when it is saved, which may be that of a class."""
+    folder = with_mask(export({"labelmap.txt": LABELMAP}), palette=PALETTE[:9] + fill * 253)
+    assert converted(convert, folder).masks["a"] == VALUES
+
+
+def test_lists_of_files(export: Export, converted: Convert) -> None:
+    """Some tools list the files of the images instead of the names."""
+    lists = {"labelmap.txt": LABELMAP, "ImageSets/Segmentation/train.txt": "a.png\r\n"}
+    result = converted(convert, with_mask(export(lists), palette=PALETTE))
+    assert list(result.masks) == ["a"]
+
+
 def test_an_unknown_color_is_named(export: Export, converted: Convert) -> None:
     """Smoothed or undeclared colors have no class."""
     folder = export({"labelmap.txt": LABELMAP})

@@ -133,7 +133,7 @@ def read_mask(path: Path, classes: MaskClasses, notes: Notes) -> Mask:
         _check_opaque(image, path)
         image = image.convert("RGB" if image.mode == "RGBA" else "L")
     if image.mode == "P" and classes.color_index:
-        mask = _from_colors(image.convert("RGB"), classes, path)
+        mask = _from_palette(image, classes, path)
     elif image.mode == "RGB":
         mask = _from_rgb(image, classes, path)
     elif image.mode in ("P", "L", "1", "I;16", "I"):
@@ -206,7 +206,26 @@ def _from_rgb(image: Image.Image, classes: MaskClasses, path: Path) -> Mask:
     )
 
 
-def _from_colors(image: Image.Image, classes: MaskClasses, path: Path) -> Mask:
+def _from_palette(image: Image.Image, classes: MaskClasses, path: Path) -> Mask:
+    """Return the classes of the palette's colors. The index 255 is ignored if its color is that of no class.
+
+    Programs that write a short palette fill it with black, so 255 then has the color of an earlier index.
+    """
+    is_void = np.asarray(image) == IGNORE_INDEX
+    mask = _from_colors(image.convert("RGB"), classes, path, is_void)
+    colors = np.array(image.getpalette("RGB")).reshape(-1, 3)
+    if len(colors) > IGNORE_INDEX and (colors[:IGNORE_INDEX] == colors[IGNORE_INDEX]).all(1).any():
+        mask[is_void] = IGNORE_INDEX
+    return mask
+
+
+def _from_colors(
+    image: Image.Image,
+    classes: MaskClasses,
+    path: Path,
+    is_void: NDArray[np.bool_] | None = None,
+) -> Mask:
+    """Return the classes of colors. Pixels of no class are ignored where `is_void` says so, else an error."""
     channels = np.asarray(image).astype(np.int64)
     packed = channels @ np.array([65_536, 256, 1])
     mask = np.zeros(packed.shape, np.uint8)
@@ -215,6 +234,9 @@ def _from_colors(image: Image.Image, classes: MaskClasses, path: Path) -> Mask:
         matches = packed == red * 65_536 + green * 256 + blue
         mask[matches] = index
         is_known |= matches
+    if is_void is not None:
+        mask[is_void & ~is_known] = IGNORE_INDEX
+        is_known |= is_void
     if not is_known.all():
         row, column = np.argwhere(~is_known)[0].tolist()
         raise InvalidInput(

@@ -56,7 +56,7 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
     classes = _classes(root, choices)
     masks = by_stem(files_in(folder, ".png"), "masks")
     listed = _listed(root, choices)
-    named = {"": sorted(masks)} if listed is None else listed
+    named = {"": sorted(masks)} if listed is None else _without_suffixes(listed, masks)
     for name in sorted(set(masks).difference(*named.values())):
         notes.add("masks that ImageSets/ does not list are left out", name)
     finder = ImageFinder(choices.images or _photographs(root))
@@ -138,6 +138,21 @@ def _listed(root: Path, choices: Choices) -> dict[str, list[str]] | None:
     if len(chosen) > 1:
         chosen = [one for one in chosen if one.stem != "trainval"]
     return {one.stem: [_listed_name(line) for _, line in lines_of(one)] for one in chosen}
+
+
+def _without_suffixes(
+    listed: Mapping[str, Sequence[str]], masks: Mapping[str, Path]
+) -> dict[str, list[str]]:
+    """Return the listed names as those of masks: some tools list the files of the images."""
+    return {
+        split: [
+            Path(name).stem
+            if name not in masks and Path(name).suffix.lower() in IMAGE_SUFFIXES
+            else name
+            for name in names
+        ]
+        for split, names in listed.items()
+    }
 
 
 def _listed_name(line: str) -> str:

@@ -90,8 +90,8 @@ def _from_palette(loaded: LoadedImage, name: str, upload: UploadSchema) -> Mask:
         raise Refused(name, detail)
     colors = palette @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
     void = upload.ignore_index
-    # The usual palette has an extra color for "no label". Programs that write a short palette fill it with one color, so
-    # the ignored index may also have the color of an earlier index.
+    # The usual palette has an extra color for "no label". Programs that write a short palette fill it with one color,
+    # so the ignored index may also have the color of an earlier index.
     if (
         upload.ignore_color is None
         and void < len(colors)

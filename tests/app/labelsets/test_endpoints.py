@@ -164,10 +164,14 @@ def test_equal_uploads_have_equal_digests(client: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "file", "message"),
     [
-        ({"images/image-0.png": b"not an image"}, "images/image-0.png", "Save it again"),
+        ({"images/image-0.png": b"not an image"}, "images/image-0.png", "Save it as PNG"),
         ({"masks/image-0.png": png("L", (31, 32))}, "masks/image-0.png", "same size"),
         ({"masks/image-0.png": png("L", (32, 32), 9)}, "masks/image-0.png", "Correct the mask"),
-        ({"masks/image-0.png": png("RGB", (32, 32))}, "masks/image-0.png", "index of its class"),
+        (
+            {"masks/image-0.png": png("RGB", (32, 32), "red")},
+            "masks/image-0.png",
+            "index of its class",
+        ),
         ({"images/image-0.png": png("RGBA", (32, 32))}, "images/image-0.png", "Flatten the image"),
         ({"masks/image-9.png": png("L", (32, 32))}, "masks/image-9.png", "remove the label"),
         ({"labelset.json": b"{"}, "labelset.json", "not valid JSON"),

@@ -194,16 +194,18 @@ def _from_colors(packed: Packed, name: str, upload: UploadSchema) -> Image.Image
         indices[matches] = index if index < upload.num_classes else upload.ignore_index
         is_matched |= matches
     if not is_matched.all():
-        raise Refused(name, _describe_unmatched(packed, is_matched))
+        raise Refused(name, _describe_unmatched(packed, is_matched, upload))
     return Image.fromarray(indices)
 
 
-def _describe_unmatched(packed: Packed, is_matched: NDArray[np.bool_]) -> str:
+def _describe_unmatched(packed: Packed, is_matched: NDArray[np.bool_], upload: UploadSchema) -> str:
     """Return the message about the first pixel whose color no class has."""
     row, column = np.argwhere(~is_matched)[0]
     value = int(packed[row, column])
     color = [value >> 16, value >> 8 & 255, value & 255]
-    return (
-        f"Expected the color of a class at column {column}, row {row}, got {color}. Save the mask without smoothing,"
-        ' or add the color to "colors", or as "ignore_color", in labelset.json.'
-    )
+    advice = 'Save the mask without smoothing, or add the color to "colors", or as "ignore_color", in labelset.json.'
+    if tuple(reversed(color)) in (upload.colors or ()):
+        advice = (
+            "With red and blue swapped it is one: OpenCV saves BGR, so convert the mask before."
+        )
+    return f"Expected the color of a class at column {column}, row {row}, got {color}. {advice}"

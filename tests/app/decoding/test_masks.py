@@ -238,3 +238,10 @@ def test_a_color_that_no_class_has_is_refused(path: Path) -> None:
     path.write_bytes(encode(Image.frombytes("RGB", (2, 1), bytes([0, 0, 0, 254, 205, 148]))))
     with pytest.raises(Refused, match=r"column 1, row 0, got \[254, 205, 148\]"):
         read(path, COLORED)
+
+
+def test_swapped_channels_are_explained(path: Path) -> None:
+    """OpenCV expects BGR, so a mask of RGB colors is saved with red and blue swapped."""
+    path.write_bytes(png("RGB", (2, 1), (148, 205, 255)))
+    with pytest.raises(Refused, match="red and blue swapped"):
+        read(path, COLORED)

@@ -54,6 +54,19 @@ def of(export: Export, converted: Convert) -> Convert:
     return run
 
 
+def test_a_subset_is_the_folder_of_its_images(export: Export, converted: Convert) -> None:
+    """Two subsets of a project may have images of one name."""
+    image = f'<image id="1" name="a.png" subset="Test" width="8" height="6">{polygon("dog", ALL)}</image>'
+    text = xml(polygon("cat", ALL), more=image).replace(
+        'name="a.png" width', 'name="a.png" subset="Train" width', 1
+    )
+    folder = export({"annotations.xml": text})
+    for subset in ("Train", "Test"):
+        save_image(folder / "images" / subset / "a.png")
+    masks = converted(convert, folder).masks
+    assert (masks["Train-a"], masks["Test-a"]) == ([[1] * 8] * 6, [[2] * 8] * 6)
+
+
 def test_z_order_decides_what_is_in_front(of: Convert) -> None:
     """The large shape covers the small one if its z_order is higher, although it is first in the file."""
     covered = of(polygon("cat", ALL, 2) + polygon("dog", LEFT, 1))

@@ -76,7 +76,9 @@ def _conversion(file: Path, root: Element, choices: Choices) -> Conversion:
     used: list[LabelledImage] = []
     for image in root.findall("image"):
         place = f"{file.name} (image {image.get('name')})"
-        found = found_image(finder, image.get("name", ""), place, choices, notes)
+        # A project has a folder for each subset, and equal names in several of them.
+        name = "/".join(filter(None, (image.get("subset"), image.get("name"))))
+        found = found_image(finder, name, place, choices, notes)
         if found is not None:
             draw = partial(reader.draw, image)
             used.append(

@@ -213,9 +213,12 @@ def _check_task(
 
 def _advice(stem: str, orphans: Mapping[str, str], expected: str, kind: str) -> str:
     """Return what to do about a file without its counterpart. `orphans` are the names of those on the other side."""
-    similar = [name for other, name in orphans.items() if other.casefold() == stem.casefold()]
+    form = stem.casefold().strip()
+    similar = [name for other, name in orphans.items() if other.casefold().strip() == form]
     if similar:
-        return f"{similar[0]} differs in upper and lower case. Give both the same name."
+        return (
+            f"{similar[0]} differs in upper and lower case or in spaces. Give both the same name."
+        )
     return f"Add {expected}, or remove the {kind}."
 
 

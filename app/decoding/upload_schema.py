@@ -69,10 +69,12 @@ def read_schema(
         places = (*([part] if part else []), *place_of(first))
         where = ".".join(str(place) for place in places)
         # The invalid field may come from the COCO file instead of labelset.json.
+        remedy = "Correct the schema."
         if where and where.partition(".")[0] in derived.keys() - declared.keys() and files.coco:
             source = SchemaSource(file=files.coco.name)
+            remedy = "Correct the categories, whose names it has."
         prefix = f"{where}: " if where else ""
-        detail = f"{prefix}{describe(first)} Correct the schema."
+        detail = f"{prefix}{describe(first)} {remedy}"
         raise Refused(source.file, detail, pointer=source.pointer) from error
     return upload
 

@@ -39,7 +39,9 @@ _BOXES_IGNORED = "Pixels in the boxes of objects without a region are ignored. D
 _INCOMPLETE = (
     "Polygons of one or two corners have no area and were skipped. Remove them, or draw them again."
 )
-_OUTSIDE = "Regions outside the image were ignored. Check their coordinates."
+_OUTSIDE = (
+    "Regions and boxes without a pixel inside the image were ignored. Check their coordinates."
+)
 _NO_OBJECTS = "Images without annotations are all background."
 
 
@@ -127,13 +129,15 @@ class CocoLabels:
             yield self._index(annotation), region
         elif not self._is_only_keypoints(annotation):
             box = self._box(annotation, where, px)
-            self.notices.add("coco_boxes_ignored", _BOXES_IGNORED, where)
+            has_pixels = bool(box.pixels.size)
+            code: WarningCode = "coco_boxes_ignored" if has_pixels else "coco_regions_outside"
+            self.notices.add(code, _BOXES_IGNORED if has_pixels else _OUTSIDE, where)
             yield self.labels.ignore_index, box
         if region is not None and annotation.iscrowd:
             is_drawn = category.id in self.content.crowds_only
             text = _CROWDS_DRAWN if is_drawn else _CROWDS_IGNORED
-            code: WarningCode = "coco_crowds_drawn" if is_drawn else "coco_crowds_ignored"
-            self.notices.add(code, text.format(name=category.name[:64]), self.name)
+            crowd: WarningCode = "coco_crowds_drawn" if is_drawn else "coco_crowds_ignored"
+            self.notices.add(crowd, text.format(name=category.name[:64]), self.name)
 
     def _is_only_keypoints(self, annotation: Annotation) -> bool:
         """Return whether the object's category is not a class of masks: it has keypoints and no regions."""

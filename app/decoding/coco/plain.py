@@ -27,7 +27,7 @@ def identity(value: object) -> int | str:
 
 
 def region(value: object) -> object:
-    """Return a list of polygons, run lengths, or None for every spelling of "no region".
+    """Return a list of polygons, run lengths, or None for every spelling of "no region", such as no runs.
 
     Accepted are one polygon without the list around it, corners as pairs, and run lengths in a list.
     """
@@ -37,6 +37,8 @@ def region(value: object) -> object:
         value = list(value)
     if isinstance(value, list):
         return _polygons(value)
+    if isinstance(value, dict) and value.get("counts") in ("", []):
+        return None
     if isinstance(value, str | int | float):
         raise ValueError("expected a list of polygons, or run lengths as {size, counts}")  # noqa: TRY004 - pydantic expects ValueError
     return value

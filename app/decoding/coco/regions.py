@@ -82,10 +82,14 @@ def fill_polygons(polygons: Sequence[Sequence[float]], px: Size, budget: Budget)
 
 
 def fill_box(box: Sequence[float], px: Size, budget: Budget) -> Region:
-    """Return every pixel of the image that a box of x, y, width, height touches."""
+    """Return every pixel of the image that a box of x, y, width, height touches.
+
+    A negative width goes to the left of x, and a negative height up: a tool kept how the box was drawn.
+    """
     x, y, width, height = box
     _check_finite(np.asarray(box))
-    if width <= 0 or height <= 0:
+    x, y, width, height = min(x, x + width), min(y, y + height), abs(width), abs(height)
+    if not width or not height:
         return Region(0, 0, np.zeros((0, 0), dtype=np.bool_))
     left, right = np.clip([np.floor(x), np.ceil(x + width)], 0, px[1]).astype(int)
     top, bottom = np.clip([np.floor(y), np.ceil(y + height)], 0, px[0]).astype(int)

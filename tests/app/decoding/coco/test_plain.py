@@ -56,6 +56,33 @@ def test_an_object_of_two_corners_is_like_one_without_a_region(tmp_path: Path) -
     assert codes == ["coco_polygons_skipped", "coco_boxes_ignored"]
 
 
+@pytest.mark.parametrize("counts", ["", []])
+def test_run_lengths_without_runs_are_no_region(tmp_path: Path, counts: object) -> None:
+    """The pixels of its box are ignored."""
+    empty = {"category_id": 2, "segmentation": {"size": [4, 6], "counts": counts}}
+    content = read(tmp_path, coco({"segmentation": [SQUARE]}, empty | {"bbox": [5, 0, 1, 2]}))
+    assert pixels(content) == [6, 16, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("box", "num_ignored", "code"),
+    [
+        ([6, 2, -1, -2], 2, "coco_boxes_ignored"),
+        ([5, 2, 1, -2], 2, "coco_boxes_ignored"),
+        ([5, 0, 0, 0], 0, "coco_regions_outside"),
+        ([9, 9, 2, 2], 0, "coco_regions_outside"),
+    ],
+)
+def test_a_box_may_be_negative_or_empty(
+    tmp_path: Path, box: list[int], num_ignored: int, code: str
+) -> None:
+    """A negative size is how the box was drawn. A box without pixels has a warning of its kind."""
+    notices = Notices()
+    content = read(tmp_path, coco({"segmentation": [SQUARE]}, {"category_id": 2, "bbox": box}))
+    assert pixels(content, notices) == [8 - num_ignored, 16, 0, num_ignored]
+    assert [one.code for one in notices.warnings] == [code]
+
+
 @pytest.mark.parametrize("flag", [0, False, None, 0.0, "0", "false", "False", ""])
 def test_a_flag_of_no_crowd_may_be_text(tmp_path: Path, flag: object) -> None:
     """The text 0 is no crowd."""

@@ -1,5 +1,6 @@
 """Files of an export: zips, names in an upload, formats of images, different palettes."""
 
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def test_names_in_a_zip(tmp_path: Path, raw: bytes, name: str) -> None:
     with opened(tmp_path / "a.zip") as folder:
         (file,) = (one for one in folder.rglob("*") if one.is_file())
         assert file.relative_to(folder).as_posix() == name
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_tar_is_unpacked_too(tmp_path: Path, mode: str) -> None:
+    """A path out of the folder is refused."""
+    (tmp_path / "a.txt").write_text("text")
+    for name in ("x/a.txt", "../a.txt"):
+        with tarfile.open(tmp_path / "set.tar.gz", mode) as archive:  # type: ignore[call-overload]
+            archive.add(tmp_path / "a.txt", name)
+        if name.startswith("."):
+            with pytest.raises(InvalidInput, match="cannot be unpacked"):
+                opened(tmp_path / "set.tar.gz").__enter__()
+        else:
+            with opened(tmp_path / "set.tar.gz") as folder:
+                assert (folder.name, (folder / name).read_text()) == ("set", "text")
 
 
 def test_a_missing_export_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""The files of an export: open a folder or zip, find images by the name in an annotation, read sizes and texts."""
+"""The files of an export: open a folder, zip or tar, find images by the name in an annotation, read sizes and texts."""
 
+import tarfile
 import tempfile
 import unicodedata
 import zipfile
@@ -22,26 +23,35 @@ _TURNED = range(2, 9)
 
 @contextmanager
 def opened(path: Path) -> Iterator[Path]:
-    """Yield the folder or single file of an export. A zip is unpacked to a temporary folder."""
+    """Yield the folder or single file of an export. A zip or tar is unpacked to a temporary folder."""
     if not path.exists():
         raise InvalidInput(
             f"'{path}' does not exist. Give the folder, zip or file that the tool exported."
         )
-    if path.is_dir() or not zipfile.is_zipfile(path):
+    if path.is_dir() or not (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="handsoff-") as temporary:
-        folder = Path(temporary, path.stem)  # the name is in messages
+        folder = Path(temporary, path.stem.removesuffix(".tar"))  # the name is in messages
         try:
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
-                    entry.filename = name_of(entry)
-                    archive.extract(entry, folder)  # removes absolute paths and ".."
+            _unpack(path, folder)
         except (*DAMAGED, NotImplementedError, RuntimeError) as error:
             raise InvalidInput(
                 f"'{path}' cannot be unpacked ({error}). Export it again."
             ) from error
         yield folder
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """Write the files of a zip or tar below the folder."""
+    if not zipfile.is_zipfile(path):
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")  # refuses paths out of the folder
+        return
+    with zipfile.ZipFile(path) as zipped:
+        for entry in zipped.infolist():
+            entry.filename = name_of(entry)
+            zipped.extract(entry, folder)  # removes absolute paths and ".."
 
 
 def files_in(root: Path, *suffixes: str) -> list[Path]:

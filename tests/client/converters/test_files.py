@@ -81,6 +81,13 @@ def test_text_of_another_encoding_is_refused(tmp_path: Path) -> None:
         read_text(tmp_path / "a.txt")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_of_windows_is_read(tmp_path: Path, encoding: str) -> None:
+    """With a byte order mark, and with its line ends."""
+    (tmp_path / "a.txt").write_bytes("caf\u00e9\r\nb".encode(encoding))
+    assert read_text(tmp_path / "a.txt") == "caf\u00e9\nb"
+
+
 @pytest.mark.parametrize(
     ("files", "names"),
     [

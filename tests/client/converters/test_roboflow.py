@@ -133,11 +133,23 @@ def test_the_region_of_a_pose_is_kept(of: Convert, visible: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "region", [[[0, 0], [4, 0], [4, 6], [0, 6]], [LEFT, [1, 1, 2, 2]], [LEFT, [3, 3]]]
+    "region",
+    [
+        [[0, 0], [4, 0], [4, 6], [0, 6]],
+        [LEFT, [1, 1, 2, 2]],
+        [LEFT, [3, 3]],
+        [{"size": [6, 8], "counts": [0, 24, 24]}],
+    ],
 )
 def test_other_forms_of_polygons(of: Convert, region: object) -> None:
-    """Corners as pairs, and rests of one or two corners, which have no area."""
+    """Corners as pairs, rests of one or two corners, which have no area, and run lengths in a list."""
     assert of(coco({"segmentation": region})).masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+def test_ids_of_digits_may_be_text(of: Convert) -> None:
+    """In one of two places."""
+    text = coco({"segmentation": [LEFT], "image_id": "0", "category_id": "3"})
+    assert of(text).masks["a"] == [[2] * 4 + [0] * 4] * 6
 
 
 @pytest.mark.parametrize(("flag", "value"), [("0", 1), ("false", 1), ("1", 255), (1, 255)])

@@ -17,6 +17,7 @@ from handsoff_shards.errors import InvalidInput
 
 OTHER_SUFFIXES = (".bmp", ".tif", ".tiff", ".gif", ".heic")
 _ORIENTATION = 0x0112
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ROTATED = (5, 6, 7, 8)
 _TURNED = range(2, 9)
 
@@ -60,9 +61,10 @@ def files_in(root: Path, *suffixes: str) -> list[Path]:
 
 
 def read_text(path: Path) -> str:
-    """Return a text without byte order mark, with plain line ends. Raises `InvalidInput` for another encoding."""
+    """Return a text of UTF-8, or UTF-16 with its mark, with plain line ends. Raises `InvalidInput` for another one."""
+    data = path.read_bytes()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"{path.name}: expected text in UTF-8, got another byte at {error.start}. Save it as UTF-8."

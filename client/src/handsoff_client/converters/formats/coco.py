@@ -144,6 +144,9 @@ class _Reader:
         segmentation = annotation.get("segmentation")
         if self.content.is_only_points(annotation):
             return None
+        match segmentation:  # some tools have a list around run lengths
+            case [Mapping() as runs]:
+                segmentation = runs
         if isinstance(segmentation, Mapping):
             return _from_runs(segmentation, size)
         polygons = polygons_of(annotation)

@@ -116,7 +116,7 @@ class CocoContent:
             raise InvalidInput(
                 f'{self.file}: expected a list of objects as "{key}", got none. Export it as COCO JSON.'
             )
-        return value
+        return [_with_ids(one) for one in value]
 
     def _check_ids(self) -> None:
         for kind, items in (("images", self.images), ("categories", self._categories)):
@@ -150,6 +150,13 @@ class CocoContent:
                 " which the file does not have both. Export it again."
             )
         self._by_image[image].append(annotation)
+
+
+def _with_ids(item: Json) -> Json:
+    """Return an item whose ids of digits are numbers: some tools write them as text in one of two places."""
+    ids = {key: item[key] for key in ("id", "image_id", "category_id") if key in item}
+    numbers = {k: int(v) for k, v in ids.items() if isinstance(v, str) and v.isdecimal()}
+    return {**item, **numbers} if numbers else item
 
 
 def keypoints_of(annotation: Json) -> list[Any]:

@@ -76,6 +76,14 @@ def test_255_of_a_palette_is_void(export: Export, converted: Convert, fill: list
     assert converted(convert, folder).masks["a"] == VALUES
 
 
+def test_0_and_255_alone_are_refused(export: Export, converted: Convert) -> None:
+    """255 is ignored here, but many programs write it for the object."""
+    folder = with_mask(export({}))
+    save_mask(folder / "SegmentationClass" / "a.png", [[0, 255], [0, 255]])
+    with pytest.raises(InvalidInput, match="If 255 is one of the classes cat, write its number"):
+        converted(convert, folder, classes=["background", "cat"])
+
+
 def test_lists_of_files(export: Export, converted: Convert) -> None:
     """Some tools list the files of the images instead of the names."""
     lists = {"labelmap.txt": LABELMAP, "ImageSets/Segmentation/train.txt": "a.png\r\n"}

@@ -31,6 +31,12 @@ _FREE_COLOR = ((224, 224, 192), (1, 2, 3), (254, 253, 252))
 _UNLABELLED = "images without labels are left out; --missing-is-background uses them as images of the background only"
 
 
+_ONLY_IGNORED = (
+    "No pixel is of a class beside the first: the masks have only 0 and 255, which is ignored. If 255 is one of the"
+    " classes {names}, write its number."
+)
+
+
 @dataclass
 class Written:
     """The counts of a conversion and its flaws. With a flaw, nothing may be uploaded."""
@@ -64,6 +70,8 @@ def write(conversion: Conversion, name: str, folder: Path | None) -> Written:
             result.flaws.append(Flaw(detail, file=image.place))
             continue
         _count(result, image, labels)
+    if not result.flaws and result.pixels[IGNORE_INDEX] and not _has_object(result):
+        result.flaws.append(Flaw(_ONLY_IGNORED.format(names=", ".join(conversion.classes[1:6]))))
     if folder is not None and not result.flaws:
         (folder / SCHEMA_FILE).write_text(json.dumps(schema_of(conversion, name), indent=2))
     return result
@@ -128,6 +136,10 @@ def _with_suffix(path: Path) -> str:
 
 def _with_folders(path: Path) -> str:
     return "-".join([*path.parent.parts[-4:], path.stem, path.suffix[1:].lower()])
+
+
+def _has_object(result: Written) -> bool:
+    return any(count for value, count in result.pixels.items() if value not in (0, IGNORE_INDEX))
 
 
 def _draw(image: LabelledImage, conversion: Conversion) -> Labels:

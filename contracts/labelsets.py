@@ -42,6 +42,7 @@ WarningCode = Literal[
     "exif_ignored",
     "exif_turned",
     "files_skipped",
+    "keypoints_in_first_pixel",
     "similar_names",
 ]
 """Every warning about an accepted upload; docs/12-labels-and-tasks.md says what each means."""

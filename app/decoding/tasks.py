@@ -18,6 +18,11 @@ from app.decoding.refusal import Refused, reading
 from app.decoding.task import Label, LabelSource, UploadTask
 from contracts.schemas import LabelSchema
 
+_FIRST_PIXEL = (
+    "All labelled keypoints of the image are in its first pixel. Check that they are in pixels, not shares of the width"
+    " and height, and that points at 0, 0 are labelled."
+)
+
 
 class UploadedMasks(UploadTask):
     """Masks from PNG files, or drawn from the regions of a COCO file."""
@@ -61,6 +66,9 @@ class UploadedKeypoints(UploadTask):
             else:
                 points = file.find_points(source.stem, source.size)
             ordered = order_points(points, file.name, source.size, schema)
+        labelled = [point for point in ordered.points if point.visibility]
+        if max(source.size) > 1 and all(max(point.x, point.y) <= 1 for point in labelled):
+            source.notices.add("keypoints_in_first_pixel", _FIRST_PIXEL, source.image_name)
         facts = {"visibility": tuple(point.visibility for point in ordered.points)}
         return Label(ordered.model_dump_json().encode(), "json", facts)
 

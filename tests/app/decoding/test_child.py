@@ -51,6 +51,21 @@ def test_images_may_have_different_kinds_of_label(tmp_path: Path) -> None:
     assert second.visibility == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "is_noted"), [(0.5, 0.25, True), (0, 0, True), (1.5, 0.5, False), (4, 4, False)]
+)
+def test_keypoints_in_the_first_pixel_give_a_warning(
+    tmp_path: Path, x: float, y: float, *, is_noted: bool
+) -> None:
+    """One share cannot be told from a place, but the owner can check it."""
+    files = all_kinds()
+    point = {"name": "nose", "x": x, "y": y}
+    files["keypoints/a.json"] = json.dumps({"keypoints": [point]}).encode()
+    warnings = decoded(tmp_path, files).warnings
+    noted = [one.files for one in warnings if one.code == "keypoints_in_first_pixel"]
+    assert noted == [("images/a.png",)] * is_noted
+
+
 @pytest.mark.parametrize("turned", ["images/image-0.png", "masks/image-0.png"])
 def test_one_of_two_turned_files_gives_a_warning(tmp_path: Path, turned: str) -> None:
     """An image and its mask have one orientation, or one of them was edited without the other."""

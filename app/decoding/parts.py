@@ -242,6 +242,7 @@ def _sort_in(
 ) -> None:
     """Add one file to its part. Raises `Refused` if it has none, or another file has the same stem."""
     folder, _, rest = inner.partition("/")
+    folder = folder.lower()  # on Windows and macOS, Images and images are one folder
     if folder not in parts or not rest or "/" in rest:
         is_json = not rest and inner.lower().endswith(".json")
         hint = f" Name a COCO file {COCO_NAMES[0]}." if is_json else ""
@@ -272,5 +273,5 @@ def _common_folder(files: Mapping[str, Path], folders: Iterable[str]) -> str:
         parts = name.split("/")[:-1]
         equal = [one == other for one, other in zip(common, parts, strict=False)]
         common = common[: equal.index(False) if False in equal else len(equal)]
-    wrapping = list(takewhile(lambda folder: folder not in known, common))
+    wrapping = list(takewhile(lambda folder: folder.lower() not in known, common))
     return "".join(f"{folder}/" for folder in wrapping)

@@ -46,6 +46,15 @@ def test_the_folders_around_all_files_are_ignored(folder: str) -> None:
     assert (set(files.images), files.schema) == ({"a"}, Path(f"{folder}/labelset.json"))
 
 
+@pytest.mark.parametrize("top", ["", "Faces/"])
+def test_folders_may_be_in_capitals(top: str) -> None:
+    """On Windows and macOS, Images and images are one folder; in an archive they have the same files."""
+    files = sort_files(named(f"{top}labelset.json", f"{top}Images/a.png", f"{top}MASKS/a.png"))
+    assert flaws_of(files) == []
+    with pytest.raises(Refused, match="same name"):
+        sort_files(named("Images/a.png", "images/a.jpg"))
+
+
 def test_a_folder_of_the_layout_is_kept() -> None:
     """An upload of only images has the images in their folder."""
     assert set(sort_files(named("images/a.png", "images/b.png")).images) == {"a", "b"}

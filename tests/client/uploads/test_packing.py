@@ -49,6 +49,15 @@ def test_a_folder_always_gives_the_same_bytes(pairs: Path) -> None:
     assert first.getvalue() == second.getvalue()
 
 
+def test_folders_may_be_in_capitals(tmp_path: Path) -> None:
+    """On Windows and macOS, Images and images are one folder."""
+    (tmp_path / "Images").mkdir()
+    (tmp_path / "Images" / "a.png").write_bytes(b"1")
+    packed = io.BytesIO()
+    pack(tmp_path, packed, schema=SCHEMA)
+    assert names_in(packed) == ["labelset.json", "Images/a.png"]
+
+
 def test_a_coco_file_is_added_to_its_images(pairs: Path, tmp_path: Path) -> None:
     """COCO data sets have images and annotations in different folders."""
     (tmp_path / "instances.json").write_text("{}")

@@ -98,7 +98,7 @@ def _common_folder(names: list[str]) -> str:
     """Return the folders around all files with a slash, as in the zip of a folder; else an empty string."""
     common: list[str] = []
     for parts in zip(*(name.split("/")[:-1] for name in names), strict=False):
-        if len(set(parts)) > 1 or parts[0] in (*PARTS, *SINGLE_FILES):
+        if len(set(parts)) > 1 or parts[0].lower() in (*PARTS, *SINGLE_FILES):
             break
         common.append(parts[0])
     return "".join(f"{folder}/" for folder in common)

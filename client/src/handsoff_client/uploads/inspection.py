@@ -113,6 +113,7 @@ def aspect_flaws(result: Inspection, generator: Generator) -> Iterator[Flaw]:
 def _add_file(result: Inspection, name: str, content: IO[bytes], *, decode: bool) -> None:
     """Add one file to the result. Raises an exception of `_UNREADABLE` when it cannot be read."""
     part, _, rest = name.partition("/")
+    part = part.lower()  # as in the service: Images and images are one folder
     if name == SCHEMA_FILE:
         _expect_object(_json(content))
     elif name in (COCO_FILE, "coco.json"):

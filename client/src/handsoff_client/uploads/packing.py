@@ -81,10 +81,12 @@ def _with_coco(files: Mapping[str, Path], annotations: Path) -> dict[str, Path]:
     name.
     """
     own = {name: path for name, path in files.items() if path.resolve() != annotations.resolve()}
-    is_flat = not any(name.startswith(IMAGES) for name in own)
+    is_flat = not any(name.lower().startswith(IMAGES) for name in own)
     packed: dict[str, Path] = {}
     for name, path in own.items():
-        is_image = path.suffix.lower() in IMAGE_SUFFIXES and (is_flat or name.startswith(IMAGES))
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES and (
+            is_flat or name.lower().startswith(IMAGES)
+        )
         target = f"{IMAGES}{path.name}" if is_image else name
         if target in packed:
             raise InvalidInput(
@@ -97,7 +99,7 @@ def _with_coco(files: Mapping[str, Path], annotations: Path) -> dict[str, Path]:
 
 def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | None) -> None:
     """Raise `InvalidInput` for a folder that the service would refuse after the complete upload."""
-    if not any(name.startswith(IMAGES) for name in files):
+    if not any(name.lower().startswith(IMAGES) for name in files):
         raise InvalidInput(f"'{folder}' has no {IMAGES}. Give {EXPECTED}.")
     if SCHEMA_FILE in files and schema is not None:
         raise InvalidInput(

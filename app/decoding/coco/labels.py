@@ -64,7 +64,9 @@ class CocoLabels:
         """
         image = self._annotated_image(stem, size)
         px = size[::-1]
-        mask = np.full(px, self._background, dtype=np.uint8)
+        background = self._background
+        mask = np.full(px, background or 0, dtype=np.uint8)
+        is_covered = np.full(px, background is not None)
         areas = np.full(px, _UNDER_REGIONS, dtype=np.int32)
         annotations = self.content.annotations_of[image.id]
         if not annotations:
@@ -74,9 +76,17 @@ class CocoLabels:
                 # Ignored pixels must not hide a region, however small their area is.
                 area = _UNDER_REGIONS if index == self.labels.ignore_index else region.area
                 _draw(region, index, area, mask=mask, areas=areas)
+                region.view_of(is_covered)[region.pixels] = True
         if image.ignored is not None:
             ignored = self._read_runs(image.ignored, f"{image.file_name} (ignored)", px)
             ignored.view_of(mask)[ignored.pixels] = self.labels.ignore_index
+            ignored.view_of(is_covered)[ignored.pixels] = True
+        if not is_covered.all():
+            detail = (
+                f"Expected a class for the pixels outside all regions of image '{image.file_name[:64]}', got only"
+                ' classes of regions. Add "background" to "classes" in labelset.json.'
+            )
+            raise Refused(self.name, detail)
         return Image.fromarray(mask)
 
     def find_points(self, stem: str, size: tuple[int, int]) -> tuple[NamedPoint, ...]:
@@ -150,7 +160,8 @@ class CocoLabels:
         category = self.content.category_of[annotation.category_id]
         name = class_name(category)
         classes = [normalized(label) for label in self.labels.classes]
-        if name not in classes and not is_background(name):
+        background = self._background if is_background(name) else None
+        if name not in classes and background is None:
             detail = (
                 f"Expected one of the schema's classes {', '.join(self.labels.classes)[:110]}, got category"
                 f" '{name[:64]}'. Add it to the schema, or remove its annotations."
@@ -159,13 +170,18 @@ class CocoLabels:
         # COCO marks a group of objects as a crowd; its pixels are not a single object.
         if annotation.iscrowd and category.id not in self.content.crowds_only:
             return self.labels.ignore_index
-        return classes.index(name) if name in classes else self._background
+        return background if background is not None else classes.index(name)
 
     @property
-    def _background(self) -> int:
-        """Return the class of pixels without a region: the class named background, else the first."""
-        names = enumerate(self.labels.classes)
-        return next((index for index, name in names if is_background(name)), 0)
+    def _background(self) -> int | None:
+        """Return the class of pixels without a region: the class named background, else the first without a category.
+
+        None if the first class is a category: then every pixel needs a region.
+        """
+        names = [normalized(label) for label in self.labels.classes]
+        named = next((index for index, name in enumerate(names) if is_background(name)), None)
+        is_category = names[0] in {class_name(category) for category in self.content.categories}
+        return named if named is not None or is_category else 0
 
     def _draw_region(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
         segmentation = annotation.segmentation

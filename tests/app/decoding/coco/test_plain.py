@@ -193,6 +193,37 @@ def test_shares_are_not_pixels(tmp_path: Path, annotation: dict[str, Any], kind:
         read(tmp_path, coco(annotation))
 
 
+WHOLE = [0, 0, 6, 0, 6, 4, 0, 4]
+
+
+@pytest.mark.parametrize(
+    ("classes", "counts"),
+    [(("background", "skin", "eye"), [8, 15, 1]), (("bg", "skin", "eye"), [8, 15, 1])],
+)
+def test_pixels_outside_regions_are_the_class_without_a_category(
+    tmp_path: Path, classes: tuple[str, ...], counts: list[int]
+) -> None:
+    """It is the one named background, or the first."""
+    content = read(
+        tmp_path, coco({"segmentation": [SQUARE]}, {"category_id": 2, "segmentation": [DOT]})
+    )
+    labels = LabelSchema(classes=classes)
+    drawn = CocoLabels(content, FILE, labels, Budget(10_000), Notices()).draw_mask("a", SIZE)
+    assert np.bincount(np.asarray(drawn).ravel()).tolist() == counts
+
+
+def test_pixels_outside_regions_are_no_object(tmp_path: Path) -> None:
+    """A schema without a background must not turn them into its first class; regions may cover every pixel."""
+    labels = LabelSchema(classes=("skin", "eye"))
+    dot = {"category_id": 2, "segmentation": [DOT]}
+    partly = read(tmp_path, coco({"segmentation": [SQUARE]}, dot))
+    with pytest.raises(Refused, match=r"pixels outside all regions of image .*photos/a.jpg"):
+        CocoLabels(partly, FILE, labels, Budget(10_000), Notices()).draw_mask("a", SIZE)
+    wholly = read(tmp_path, coco({"segmentation": [WHOLE]}, dot))
+    drawn = CocoLabels(wholly, FILE, labels, Budget(10_000), Notices()).draw_mask("a", SIZE)
+    assert np.bincount(np.asarray(drawn).ravel()).tolist() == [23, 1]
+
+
 def test_the_first_pixel_may_be_an_object(tmp_path: Path) -> None:
     """Whole numbers are no shares."""
     first = [0, 0, 1, 0, 1, 1, 0, 1]

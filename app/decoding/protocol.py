@@ -5,9 +5,9 @@ else: no settings, no secrets, no network address.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
 from contracts.base import Condition, Model, Sha256
 from contracts.errors.tree import Flaw
@@ -110,6 +110,16 @@ class UploadSchema(LabelSchema):
         Color | None, Field(validation_alias=AliasChoices("ignore_color", "ignore_colour"))
     ] = None
     conditions: dict[str, Annotated[Condition, Field(strict=True)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_ignored(self) -> Self:
+        """Refuse an ignored color that a class has: all its pixels would be ignored."""
+        if self.colors is not None and self.ignore_color in self.colors:
+            name = self.classes[self.colors.index(self.ignore_color)]
+            raise ValueError(
+                f"ignore_color is also the color of class '{name}'; choose one that no class has"
+            )
+        return self
 
     @property
     def labels(self) -> LabelSchema:

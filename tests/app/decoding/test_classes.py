@@ -98,6 +98,13 @@ def test_similar_names_give_a_warning(tmp_path: Path, other: str, *, is_noted: b
     assert [one.code for one in warnings] == ["similar_names"] * is_noted
 
 
+def test_the_ignored_color_is_that_of_no_class(tmp_path: Path) -> None:
+    """All pixels of the class would be ignored."""
+    colors = {"colors": [[0, 0, 0], [9, 9, 9]], "ignore_color": [0, 0, 0]}
+    flaw = refusal(tmp_path, files([0, 1], **colors))
+    assert (flaw.file, "color of class 'background'" in flaw.detail) == ("labelset.json", True)
+
+
 def test_names_that_look_the_same_are_equal(tmp_path: Path) -> None:
     """Two Unicode forms of a name are one name."""
     flaw = refusal(tmp_path, files([0, 1], classes=["\u00e9", "e\u0301"]))

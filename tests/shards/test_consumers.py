@@ -13,7 +13,7 @@ from tests.shards.consumers import CLASSES, mask_of, shard_set
 
 pytestmark = [pytest.mark.export_check, pytest.mark.timeout(3_600)]
 
-SCRIPTS = Path(__file__).parent
+SCRIPTS = Path(__file__).parent / "readers"
 SUPERVISION = ("supervision==0.31.2",)
 # torchvision must match torch. Both are not in the environment of the product.
 ULTRALYTICS = ("torch==2.14.1", "torchvision==0.29.1", "ultralytics==8.4.190")

@@ -3,7 +3,7 @@
 import torch
 
 from contracts.schemas import LabelSchema
-from handsoff_shards.sides import mirrored_names
+from handsoff_shards.labels import mirrored_names
 from models.downstream.options import Precision
 from models.precision import has_fast_bfloat16
 from models.tasks.keypoints import KeypointTask

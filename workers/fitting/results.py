@@ -27,7 +27,7 @@ from models.labels.losses import LossPoint
 from models.serialization import pack, pack_network
 from state import keys
 from state.store import Store
-from workers.fitting.advice import advise
+from workers.fitting.checks.advice import advise
 from workers.fitting.checks.warnings import warn
 from workers.fitting.labelling import Labelled, sheet_title
 from workers.fitting.sheets import encode_sheet, legend_of

@@ -12,10 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from handsoff_shards.labels import Labels
+from handsoff_shards.labels import Labels, mirrored_names
 from handsoff_shards.reading import Entry, Exported, Format, ShardSet, objects_of, samples_of
 from handsoff_shards.regions import find_parts
-from handsoff_shards.sides import mirrored_names
 
 DECIMALS = 6
 IGNORED_NOTE = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handsoff_shards.sides import mirrored_names
+from handsoff_shards.labels import mirrored_names
 
 
 @pytest.mark.parametrize(

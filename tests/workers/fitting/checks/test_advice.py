@@ -7,7 +7,7 @@ from contracts.labelsets import LabelsetEntry, LabelsetManifest
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from workers.codecs.registry import TASKS
 from workers.codecs.task import codecs_of
-from workers.fitting.advice import MAX_LINES, advise
+from workers.fitting.checks.advice import MAX_LINES, advise
 
 PINNED = Artefact(key="a", sha256="0" * 64, num_bytes=1)
 LABELS = LabelSchema(classes=("background", "skin", "hat"))

@@ -28,6 +28,7 @@ NPY_TYPE = "application/x-npy"
 WarningCode = Literal[
     "binary_masks_ignored",
     "binary_masks_mapped",
+    "coco_boxes_drawn",
     "coco_boxes_ignored",
     "coco_categories_skipped",
     "coco_crowds_drawn",

@@ -82,6 +82,12 @@ class CocoFile(BaseModel):
         return frozenset(one.category_id for one in self.annotations if self.has_region(one))
 
     @cached_property
+    def boxes_only(self) -> frozenset[int | str]:
+        """Return the ids of categories whose every region is the box of an object with keypoints."""
+        others = [one for one in self.annotations if not one.is_box_of_keypoints]
+        return self.with_regions - {one.category_id for one in others if self.has_region(one)}
+
+    @cached_property
     def crowds_only(self) -> frozenset[int | str]:
         """Return the ids of categories with only crowd regions. Some tools set `iscrowd` 1 for every RLE mask."""
         objects = [one for one in self.annotations if self.has_region(one) and not one.iscrowd]

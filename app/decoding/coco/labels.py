@@ -35,6 +35,10 @@ _CROWDS_IGNORED = (
     "Regions of class '{name}' with \"iscrowd\" 1 are ignored pixels. Set it to 0 for single objects, so that they are"
     " drawn."
 )
+_BOXES_DRAWN = (
+    "All regions of class '{name}' are the boxes around its keypoints. They were drawn as masks. If they are only"
+    " boxes, fit keypoints alone, or remove them."
+)
 _BOXES_IGNORED = "Pixels in the boxes of objects without a region are ignored. Draw the regions, or remove the objects."
 _INCOMPLETE = (
     "Polygons of one or two corners have no area and were skipped. Remove them, or draw them again."
@@ -143,6 +147,9 @@ class CocoLabels:
             code: WarningCode = "coco_boxes_ignored" if has_pixels else "coco_regions_outside"
             self.notices.add(code, _BOXES_IGNORED if has_pixels else _OUTSIDE, where)
             yield self.labels.ignore_index, box
+        if region is not None and category.id in self.content.boxes_only:
+            text = _BOXES_DRAWN.format(name=category.name[:64])
+            self.notices.add("coco_boxes_drawn", text, self.name)
         if region is not None and annotation.iscrowd:
             is_drawn = category.id in self.content.crowds_only
             text = _CROWDS_DRAWN if is_drawn else _CROWDS_IGNORED

@@ -239,6 +239,18 @@ def test_the_box_of_keypoints_is_a_region_unless_it_is_of_an_export(tmp_path: Pa
     assert not read(tmp_path, content).has_regions
 
 
+@pytest.mark.parametrize(("more", "codes"), [((), ["coco_boxes_drawn"]), ((DOT,), [])])
+def test_a_class_of_boxes_alone_is_drawn_with_a_warning(
+    tmp_path: Path, more: tuple[list[int], ...], codes: list[str]
+) -> None:
+    """Tools add the box of a pose as its region. If another region is none, a person drew them."""
+    notices = Notices()
+    pose = {"keypoints": [1, 1, 2, 3, 3, 2], "bbox": [0, 0, 4, 4], "segmentation": [SQUARE]}
+    others = [{"id": 3, "segmentation": [region]} for region in more]
+    assert pixels(read(tmp_path, coco(pose, *others)), notices)[1] >= 16
+    assert [one.code for one in notices.warnings] == codes
+
+
 def test_a_point_on_the_far_edge_is_no_pixel_index(tmp_path: Path) -> None:
     """Indices end at the width - 1; so the coordinates are continuous, also if a file of the service says so."""
     edge = read(tmp_path, coco({"keypoints": [6, 2, 2, 1, 1, 2]}))

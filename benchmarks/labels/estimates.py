@@ -23,8 +23,11 @@ from benchmarks.labels.estimate_domains import Domain, LabelledImages, open_doma
 from benchmarks.labels.quality import MICRO_BATCH
 from benchmarks.options import BUILTIN_DIFFUSION, network_parser
 from contracts.fits.metrics import TaskMetrics
+from models.generators.generator import Mirrorable
 from models.labels.label_generator import LabelGenerator
+from workers.fitting.downstream import mirror_swaps
 from workers.fitting.estimates import cross_validate
+from workers.fitting.mirroring import Mirrored
 from workers.fitting.scoring import Scorer
 from workers.fitting.trainer import Trainer
 from workers.runtime.micro_batches import MicroBatches
@@ -133,6 +136,7 @@ def _judge(domain: Domain, labelled: LabelledImages, seed: int, heldout: Labelle
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),
         digest="",
+        mirrored=_mirrored(domain, labelled),
     )
     validation = cross_validate(trainer, _ignore)
     assert validation is not None
@@ -145,6 +149,14 @@ def _judge(domain: Domain, labelled: LabelledImages, seed: int, heldout: Labelle
         Figures.of(measured),
         _by_class(estimated, measured),
     )
+
+
+def _mirrored(domain: Domain, labelled: LabelledImages) -> Mirrored | None:
+    """Return the mirrored images that a fit trains on by default."""
+    swaps = mirror_swaps(labelled.pairs.schema)
+    if swaps is None or not isinstance(domain.generator, Mirrorable):
+        return None
+    return Mirrored(domain.generator.mirrored(labelled.codes), swaps)
 
 
 def _line(fit: Judged) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class DepthTask(Task):
     """A number at every pixel, in the unit of its labels."""
 
     name: ClassVar[str] = "depth"
+    can_mirror: ClassVar[bool] = True
 
     @property
     def outputs(self) -> int:

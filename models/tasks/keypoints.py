@@ -50,6 +50,7 @@ class KeypointTask(Task):
     """
 
     name: ClassVar[str] = "keypoints"
+    can_mirror: ClassVar[bool] = True
     num_keypoints: int
     # The standard deviation of a heat map's Gaussian as a share of the label's shorter side, so that one number serves
     # every resolution: 1/32 is 2 px at 64 px and 32 px at 1024 px. Gaussians of 1, 2 and 3 px gave a PCK of .686, .681

@@ -48,6 +48,7 @@ class SegmentationTask(Task):
     """A class at every pixel: one logit per class."""
 
     name: ClassVar[str] = "segmentation"
+    can_mirror: ClassVar[bool] = True
     num_classes: int  # indices 0 to num_classes - 1
 
     @property

@@ -130,6 +130,8 @@ class Task(ABC):
 
     # The task's name in requests, answers and stored configurations.
     name: ClassVar[str]
+    # Whether `mirrored`, `swapped` and `unmirrored` are right for the task. A fit of others mirrors no image.
+    can_mirror: ClassVar[bool] = False
 
     @property
     @abstractmethod

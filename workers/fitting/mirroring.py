@@ -49,9 +49,10 @@ class Mirrored:
     def of(
         cls, run: Run, request: FitRequest, inverter: FitInverter, pairs: Pairs, kept: KeptCodes
     ) -> Self | None:
-        """Invert the mirrored images. None if the request has no flips, or if a side has no partner."""
+        """Invert the mirrored images. None without flips in the request, and if a task or a side cannot be mirrored."""
         swaps = mirror_swaps(pairs.schema)
-        if not request.options.ensemble.flips or swaps is None:
+        can_mirror = all(codec.kind.can_mirror for codec in pairs.codecs)
+        if not request.options.ensemble.flips or not can_mirror or swaps is None:
             return None
         inverted = inverter.invert(MirroredImages(pairs), run.steps(STAGE), kept)
         return cls(inverted.codes, swaps)

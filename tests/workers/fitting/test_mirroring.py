@@ -9,6 +9,7 @@ from benchmarks.defaults import ensemble_options
 from contracts.ids import DEFAULT_TENANT
 from contracts.schemas import LabelSchema
 from models.generators.stylegan2.generator import Generator
+from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import Labels
 from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
 from workers.fitting import fits, trainer
@@ -104,6 +105,18 @@ def test_a_side_without_a_partner_is_not_mirrored(scene: Scene) -> None:
     assert metrics is not None
     assert not metrics.flips
     assert STAGE not in metrics.stage_seconds
+
+
+def test_a_task_that_does_not_say_so_is_not_mirrored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task of the operator's own may have labels that are no maps."""
+    monkeypatch.setattr(SegmentationTask, "can_mirror", False)
+    fit = scene.request_fit(FLIPS)
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert not metrics.flips
 
 
 def test_a_fit_without_flips_is_as_before(scene: Scene) -> None:

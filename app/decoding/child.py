@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from PIL import Image
 
 from app.decoding.archives.archive import unpack
-from app.decoding.archives.names import check_name, normalized
+from app.decoding.archives.names import check_name
 from app.decoding.classes import check_classes
 from app.decoding.coco.file import read_coco
 from app.decoding.coco.labels import CocoLabels
@@ -36,6 +36,7 @@ from app.decoding.refusal import Notices, Refused, reading
 from app.decoding.task import UploadTask
 from app.decoding.upload_schema import read_schema, source_of_schema
 from contracts.errors.tree import Flaw
+from contracts.schemas import normalized
 
 _MAX_FLAWS = 20
 _SKIPPED = "The COCO file has annotations of images that the upload lacks. They were skipped."

@@ -11,13 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from app.decoding.archives.names import normalized
 from app.decoding.refusal import Refused
 from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.base import Model
 from contracts.labelsets import LabelledPoint, StoredKeypoints
-from contracts.schemas import KeypointSchema
+from contracts.schemas import KeypointSchema, normalized
 
 UNLABELLED = LabelledPoint(x=0.0, y=0.0, visibility=0)
 _MAX_SHOWN_NAMES = 20

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from app.decoding.archives.names import is_system_file, is_unrelated, normalized
+from app.decoding.archives.names import is_system_file, is_unrelated
 from app.decoding.protocol import SpooledFile
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import LabelSchema, TaskName, normalized
 
 SCHEMA = "labelset.json"
 COCO_NAMES = ("annotations.json", "coco.json")

@@ -44,7 +44,7 @@ class Disk:
     def free(self) -> None:
         """Give the space back, if the disk was filled."""
         ballast = self.folder / BALLAST
-        if ballast.exists():  # a read-only disk would refuse also to remove what is missing
+        if ballast.exists():  # a read-only disk refuses also to remove a missing file
             ballast.unlink()
 
     def make_read_only(self) -> bool:

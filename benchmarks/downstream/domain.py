@@ -101,10 +101,11 @@ class Domain:
 
     def direct(self, draw: int, labels: int) -> ImageScores:
         """Return the scores of the fit's labels of the inverted held-out images."""
-        fitted, codes = (
-            self.fit(draw, labels),
-            self.codes(f"heldout-{len(self.heldout)}", self.heldout.images),
-        )
+        return self.score(self.fit(draw, labels))
+
+    def score(self, fitted: LabelGenerator) -> ImageScores:
+        """Return the scores of labels of the inverted held-out images."""
+        codes = self.codes(f"heldout-{len(self.heldout)}", self.heldout.images)
         batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
         return score_batches(batches, self.heldout.labels, self.tasks)
 

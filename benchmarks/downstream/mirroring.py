@@ -10,14 +10,15 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
 
 from benchmarks.defaults import ensemble_options
-from benchmarks.downstream.domain import MICRO_BATCH, Domain
+from benchmarks.downstream.domain import Domain
 from benchmarks.downstream.options import downstream_parser, open_domains
+from benchmarks.downstream.summary import difference, miou
 from models.arrays import Codes
 from models.generators.generator import Mirrorable
 from models.labels.ensemble import Ensemble
@@ -25,8 +26,6 @@ from models.labels.label_generator import LabelGenerator
 from models.labels.training import train_ensemble
 from models.tasks.mirroring import Swaps, mirrored
 from models.tasks.task_set import Labels
-from workers.evaluating.measures import MEASURES
-from workers.evaluating.scoring import score_batches
 from workers.fitting.downstream import mirror_swaps
 
 ALONE, TRAINED, VOTED = "images alone", "mirrored images too", "both vote"
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             scores: dict[str, list[float]] = {}
             for draw in range(options.draws):
                 for name, fitted in _fits(domain, draw, labels):
-                    scores.setdefault(name, []).append(_miou(domain, fitted))
+                    scores.setdefault(name, []).append(round(miou(domain.score(fitted)), 4))
                 print(f"{domain.name} {labels}-{draw}: {scores}", file=sys.stderr, flush=True)
             print(_table(domain.name, labels, scores), file=sys.stderr, flush=True)
             results[domain.name][str(labels)] = scores
@@ -85,24 +84,13 @@ def _with_votes(ensemble: Ensemble, swaps: Swaps) -> Ensemble:
     return copy.eval().requires_grad_(False)
 
 
-def _miou(domain: Domain, fitted: LabelGenerator) -> float:
-    codes = domain.codes(f"heldout-{len(domain.heldout)}", domain.heldout.images)
-    batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
-    scores = score_batches(batches, domain.heldout.labels, domain.tasks)
-    features = scores.features("segmentation")
-    return round(float(MEASURES["segmentation"].whole(features.sum(axis=0))), 4)
-
-
 def _table(name: str, labels: int, scores: dict[str, list[float]]) -> str:
     """Return a table in Markdown. Numbers after ± are standard errors over draws; each gain is to the row before."""
     lines = [f"{name}, {labels} labels", "| fit | mIoU | gain, points |", "|---|---|---|"]
     before: list[float] | None = None
     for row, values in scores.items():
-        gains = [100 * (one - other) for one, other in zip(values, before or values, strict=True)]
-        error = f" ± {stdev(gains) / len(gains) ** 0.5:.1f}" if len(gains) > 1 else ""
-        lines.append(
-            f"| {row} | {mean(values):.4f} | {f'{mean(gains):+.1f}{error}' if before else ''} |"
-        )
+        gain = difference(values, before) if before else ""
+        lines.append(f"| {row} | {mean(values):.4f} | {gain} |")
         before = values
     return "\n".join(lines)
 

@@ -5,6 +5,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from contracts.evaluations.report import ArmName, EvaluationReport
+from workers.evaluating.measures import MEASURES
+from workers.evaluating.scoring import ImageScores
 
 ARMS: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "labelled", "direct", "oracle")
 
@@ -52,3 +54,16 @@ def table(labels: int, reports: Sequence[EvaluationReport]) -> str:
 def _with_error(values: Sequence[float], digits: int) -> str:
     error = f" ± {stdev(values) / len(values) ** 0.5:.{digits}f}" if len(values) > 1 else ""
     return f"{mean(values):.{digits}f}{error}"
+
+
+def miou(scores: ImageScores) -> float:
+    """Return the mIoU over all images."""
+    features = scores.features("segmentation")
+    return float(MEASURES["segmentation"].whole(features.sum(axis=0)))
+
+
+def difference(values: Sequence[float], others: Sequence[float]) -> str:
+    """Return the mean gain of paired scores in points, with its standard error."""
+    gains = [100 * (one - other) for one, other in zip(values, others, strict=True)]
+    error = f" ± {stdev(gains) / len(gains) ** 0.5:.1f}" if len(gains) > 1 else ""
+    return f"{mean(gains):+.1f}{error}"

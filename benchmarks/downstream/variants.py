@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
@@ -22,10 +22,9 @@ from torch import Tensor
 from benchmarks.downstream.domain import Domain, Generated
 from benchmarks.downstream.options import downstream_parser, open_domains, training_options
 from benchmarks.downstream.runs import Runs
+from benchmarks.downstream.summary import difference, miou
 from models.arrays import IGNORE_INDEX
 from models.downstream.pairs import Pairs
-from workers.evaluating.measures import MEASURES
-from workers.evaluating.scoring import ImageScores
 
 SECOND_SEED = 100
 """Seeds of the second networks begin here: none of them is one that is scored as `real`."""
@@ -118,13 +117,13 @@ def _measure(domain: Domain, labels: int, options: Namespace) -> Scores:
         labelled = _Once(partial(_labelled, runs, draw, labels, options.synthetic))
         for seed in range(options.seeds):
             name = f"{labels}-{draw}-real-0-{seed}"
-            scores["real"].append(_miou(runs.trained(name, partial(_itself, real), seed)))
+            scores["real"].append(miou(runs.trained(name, partial(_itself, real), seed)))
             for variant in options.variants:
                 # The same networks as those of `benchmarks.downstream`, which are not trained again.
                 arm = "mixed" if variant == HARD else variant.replace("%", "")
                 name = f"{labels}-{draw}-{arm}-{options.synthetic}-{seed}"
                 pairs = partial(_mixed, real, labelled, variant)
-                scores[variant].append(_miou(runs.trained(name, pairs, seed)))
+                scores[variant].append(miou(runs.trained(name, pairs, seed)))
     return scores
 
 
@@ -156,11 +155,6 @@ def _mixed(real: Pairs, labelled: _Once, variant: str) -> Pairs:
     return Pairs.mixed(real, VARIANTS[variant](labelled.value))
 
 
-def _miou(scores: ImageScores) -> float:
-    features = scores.features("segmentation")
-    return float(MEASURES["segmentation"].whole(features.sum(axis=0)))
-
-
 def _quantile(values: Tensor, share: float) -> Tensor:
     """Return the first value above the lowest share; `torch.quantile` refuses more than 16 million."""
     return values.sort().values[min(int(share * len(values)), len(values) - 1)]
@@ -174,15 +168,9 @@ def table(labels: int, scores: Scores) -> str:
         "|---|---|---|---|",
     ]
     for name, values in scores.items():
-        cells = [_difference(values, scores[other]) for other in (HARD, "real") if other in scores]
+        cells = [difference(values, scores[other]) for other in (HARD, "real") if other in scores]
         lines.append(f"| {name} | {mean(values):.4f} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _difference(values: Sequence[float], others: Sequence[float]) -> str:
-    gains = [100 * (one - other) for one, other in zip(values, others, strict=True)]
-    error = f" ± {stdev(gains) / len(gains) ** 0.5:.1f}" if len(gains) > 1 else ""
-    return f"{mean(gains):+.1f}{error}"
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:

@@ -55,10 +55,9 @@ class CommonEvaluationOptions(Model):
     """The options with a default that depends on nothing else.
 
     Every arm trains `network` for the same `steps`, once for each of `num_seeds` seeds. `synthetic` trains on each of
-    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs, `labelled` on the images of the
-    labeling with the real pairs. With `flips` half of the images are
-    mirrored while training, if every left or right name has a partner. `truncation` and `filter` choose the generated
-    pairs, as in a batch.
+    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs, `labelled` on the images of the labeling
+    with the real pairs. With `flips` half of the images are mirrored while training, if every left or right name has a
+    partner. `truncation` and `filter` choose the generated pairs, as in a batch.
     """
 
     synthetic_counts: Counts = (300, 1_000, 3_000)

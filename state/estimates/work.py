@@ -98,7 +98,8 @@ def _of_fit(store: Store, request: FitRequest) -> Work | None:
     size, share = _size(request.generator)
     inversion, ensemble = request.options.inversion, request.options.ensemble
     inverting = _INVERTING * images * inversion.steps / 100
-    if ensemble.flips:  # the mirrored images are inverted too
+    # The mirrored images are inverted too. Without an inverter the codes are usually the images.
+    if ensemble.flips and request.inverter_digest is not None:
         inverting *= 2
     training = _TRAINING + (_ESTIMATING if request.options.estimate else 0)
     training *= ensemble.steps / 1_500 * ensemble.num_members / 10

@@ -1,7 +1,7 @@
 """The caller's own images with labels of the fit: the shards of a labeling in, pairs of the networks' size out.
 
-A held-out image and a near-copy of one are left out: the score would be too high. The first attempt records what is
-left, because the labeling may be deleted before the report is made.
+A held-out image and a near-copy of one are left out: the score would be too high. The first attempt records the
+rest, because the labeling may be deleted before the report is made.
 """
 
 from collections.abc import Iterator

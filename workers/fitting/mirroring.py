@@ -1,4 +1,4 @@
-"""Mirrored labelled images: twice as many to learn from, with codes of their own and with sides that swap their names.
+"""Mirrored labelled images: twice as many to learn from. Each has another code, and sides swap their names.
 
 Where inversion is exact they cost nothing: on portraits with 16 labels held-out mIoU rose in each of the draws (LOG.md,
 "A fit on mirrored images"). Elsewhere they are inverted too, which doubles the time of that stage.

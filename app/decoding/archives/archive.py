@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from app.decoding.archives.names import check_name, is_system_file, normalized
+from app.decoding.archives.names import check_name, is_system_file
 from app.decoding.archives.tars import tar_entries
 from app.decoding.archives.zips import ZIP_MAGIC, zip_entries
 from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused, reading, refusing
+from contracts.schemas import normalized
 
 _CHUNK_BYTES = 256 * 1024
 # A tiny archive of a few flat images may exceed the ratio, so the limit is never below 64 KiB times the ratio.

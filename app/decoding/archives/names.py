@@ -29,11 +29,6 @@ _DOCUMENTS = ("README", "LICENSE", "LICENCE", "CHANGELOG", "CITATION", "NOTICE")
 _DOCUMENT_SUFFIXES = (".md", ".rst", ".pdf", ".html")
 
 
-def normalized(name: str) -> str:
-    """Return the name in Unicode normalization form C."""
-    return unicodedata.normalize("NFC", name)
-
-
 def is_system_file(name: str) -> bool:
     """Return whether a file manager created the file; such files are ignored without a warning."""
     parts = name.casefold().split("/")

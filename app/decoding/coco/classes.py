@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.decoding.archives.names import normalized
 from app.decoding.coco.file import CocoFile
 from app.decoding.coco.models import Category
 from app.decoding.refusal import Notices, Refused
+from contracts.schemas import normalized
 
 BACKGROUND = "background"
 

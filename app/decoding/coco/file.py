@@ -8,14 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from app.decoding.archives.names import normalized
 from app.decoding.coco.models import Annotation, Category, CocoImage
 from app.decoding.keypoints import are_shares
 from app.decoding.protocol import DecodeLimits, SpooledFile
 from app.decoding.refusal import Refused
 from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
-from contracts.schemas import TaskName
+from contracts.schemas import TaskName, normalized
 
 T = TypeVar("T")
 Listed = TypeVar("Listed", CocoImage, Category)

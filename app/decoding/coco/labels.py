@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.decoding.archives.names import normalized
 from app.decoding.coco.classes import class_name, is_background
 from app.decoding.coco.file import CocoFile, stem_of
 from app.decoding.coco.models import Annotation, CocoImage, RunLengths
@@ -22,7 +21,7 @@ from app.decoding.coco.regions import (
 from app.decoding.keypoints import NamedPoint
 from app.decoding.refusal import Notices, Refused
 from contracts.labelsets import WarningCode
-from contracts.schemas import LabelSchema
+from contracts.schemas import LabelSchema, normalized
 
 _UNDER_REGIONS = np.iinfo(np.int32).max
 """The area of ignored pixels in the drawing order, so that every region is drawn over them."""

@@ -1,4 +1,4 @@
-"""The labeling of an evaluation: what is pinned, which labelings are refused, and the limits that count it."""
+"""The labeling of an evaluation: its pin, which labelings are refused, and the limits that count it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -8,9 +8,11 @@ import torch
 from benchmarks.defaults import ensemble_options
 from contracts.ids import DEFAULT_TENANT
 from contracts.schemas import LabelSchema
+from models.generators.diffusion.generator import DiffusionGenerator
 from models.generators.stylegan2.generator import Generator
 from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import Labels
+from tests.models.generators.diffusion.test_generator import make_generator
 from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
 from workers.fitting import fits, trainer
 from workers.fitting.mirroring import STAGE, Mirrored, MirroredImages
@@ -84,6 +86,41 @@ def test_a_training_sees_the_mirrored_images_of_its_images(
     # The left half is of class "left"; mirrored it is on the right, and of class "right" there.
     assert torch.equal(mirrored, original)
     assert torch.equal(mirrored.flip(1), 1 - original)
+
+
+@pytest.mark.parametrize(
+    ("generator", "votes"), [(make_generator(), True), (Generator(CONFIG), False)]
+)
+def test_members_vote_twice_where_codes_can_be_mirrored(
+    *,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    generator: DiffusionGenerator | Generator,
+    votes: bool,
+) -> None:
+    """An ensemble on a diffusion model gets the names of the sides; without mirrored images none does."""
+    seen: list[object] = []
+
+    def train_ensemble(*_: object, swaps: object, **__: object) -> str:
+        seen.append(swaps)
+        return "an ensemble"
+
+    monkeypatch.setattr(trainer, "train_ensemble", train_ensemble)
+    store, pinned = scene.machine.store, scene.add_labelset(num_images=2)
+    labelset = read_labelset(store, DEFAULT_TENANT, pinned)
+    codes, swaps = torch.zeros(2, 3, 16, 8), {"segmentation": [1, 0]}
+    for mirrored in (Mirrored(codes, swaps), None):
+        Trainer(
+            generator=generator,
+            pairs=Pairs.read(store, labelset, fit=LABELS, px=(PX, PX)),
+            codes=codes,
+            options=ensemble_options(),
+            seed=0,
+            micro_batches=MicroBatches(1),
+            digest="",
+            mirrored=mirrored,
+        ).train(ensemble_options(), _ignore)
+    assert seen == [swaps if votes else None, None]
 
 
 def test_a_fit_inverts_and_reports_mirrored_images(scene: Scene) -> None:

@@ -101,6 +101,23 @@ def test_a_fit_costs_by_its_images_and_steps(scene: Scene) -> None:
     assert estimate(store, fit) is None
 
 
+@pytest.mark.parametrize(("inverter", "factor"), [("0" * 64, 2), (None, 1)])
+def test_mirrored_images_are_inverted_too(scene: Scene, inverter: str | None, factor: int) -> None:
+    """Not where the images are the codes, as without an inverter. The training takes as long as before."""
+    plain = scene.request_fit().model_copy(update={"inverter_digest": inverter})
+    ensemble = plain.options.ensemble
+    units = []
+    for changes in ({"steps": 0}, {"steps": 0, "flips": True}, {}, {"flips": True}):
+        options = {"ensemble": ensemble.model_copy(update=changes)}
+        request = plain.model_copy(update={"options": plain.options.model_copy(update=options)})
+        work = work_of(scene.machine.store, request)
+        assert work is not None
+        units.append(work.units)
+    inverting, both, with_training, all_with_training = units
+    assert both == pytest.approx(factor * inverting)
+    assert all_with_training - both == pytest.approx(with_training - inverting)
+
+
 def test_a_quick_trial_does_not_predict_a_whole_fit(scene: Scene) -> None:
     """A fit that took twice its guess predicts twice the guess of another one, and the bytes of each image."""
     fit, store = scene.request_fit(), scene.machine.store

@@ -29,8 +29,6 @@ _FREE_COLOR = ((224, 224, 192), (1, 2, 3), (254, 253, 252))
 """Colors for ignored pixels in a palette: the first one that no class has."""
 
 _UNLABELLED = "images without labels are left out; --missing-is-background uses them as images of the background only"
-
-
 _ONLY_IGNORED = (
     "No pixel is of a class beside the first: the masks have only 0 and 255, which is ignored. If 255 is one of the"
     " classes {names}, write its number."

@@ -12,6 +12,8 @@ from handsoff_shards.errors import InvalidInput
 
 Json = Mapping[str, Any]
 _NUM_CORNERS = 3
+_NUM_NUMBERS = 4
+"""So many coordinates, those of two points, are not in the first pixel by chance."""
 _EXPORTED = "keypoints"
 _MAX_DIGITS = 7
 """Digits of 5 bits in the largest run that fits 32 bits."""
@@ -79,12 +81,15 @@ class CocoContent:
 
         A file of the service says that its coordinates are continuous.
         """
-        if isinstance(self._info, Mapping) and self._info.get("keypoint_coordinates"):
+        if (
+            isinstance(self._info, Mapping)
+            and self._info.get("keypoint_coordinates") == "continuous"
+        ):
             return 0.0
-        places = [place for one in self._annotations for place in places_of(one)]
-        return (
-            0.5 if all(float(number).is_integer() for place in places for number in place) else 0.0
+        numbers = (
+            number for one in self._annotations for place in places_of(one) for number in place
         )
+        return 0.5 if all(float(number).is_integer() for number in numbers) else 0.0
 
     def is_only_points(self, annotation: Json) -> bool:
         """Return whether an object has labelled keypoints and no region.
@@ -212,7 +217,7 @@ def _are_shares(numbers: Iterable[Any]) -> bool:
         if not isinstance(number, int | float) or not 0 <= number <= 1:
             return False
         has_fraction = has_fraction or number != int(number)
-    return has_fraction and count >= 2 * 2
+    return has_fraction and count >= _NUM_NUMBERS
 
 
 def _is_box(annotation: Json) -> bool:

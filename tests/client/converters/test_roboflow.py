@@ -133,6 +133,26 @@ def test_the_region_of_a_pose_is_kept(of: Convert, visible: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "is_noted"),
+    [
+        ([], True),
+        ([[6, 0, 8, 0, 8, 6]], False),
+        ([{"size": [6, 8], "counts": [42, 6]}], False),
+    ],
+)
+def test_a_class_of_boxes_alone_has_a_note(
+    of: Convert, more: list[object], *, is_noted: bool
+) -> None:
+    """As in the service: tools add the box of a pose as its region. Another region was drawn by a person."""
+    face = {"id": 1, "name": "face", "keypoints": ["l"]}
+    pose = {"keypoints": [2, 3, 2], "bbox": [0, 0, 4, 6], "segmentation": [LEFT]}
+    others = [{"segmentation": [one], "keypoints": [], "bbox": [6, 0, 2, 6]} for one in more]
+    result = of(coco(pose, *others, categories=(face,)))
+    assert result.masks["a"][0][0] == 1
+    assert ("boxes around its keypoints" in result.notes) == is_noted
+
+
+@pytest.mark.parametrize(
     "region",
     [
         [[0, 0], [4, 0], [4, 6], [0, 6]],
@@ -144,6 +164,14 @@ def test_the_region_of_a_pose_is_kept(of: Convert, visible: int) -> None:
 def test_other_forms_of_polygons(of: Convert, region: object) -> None:
     """Corners as pairs, rests of one or two corners, which have no area, and run lengths in a list."""
     assert of(coco({"segmentation": region})).masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+def test_run_lengths_of_a_pose_in_a_list(of: Convert) -> None:
+    """They are no box."""
+    face = {"id": 1, "name": "face", "keypoints": ["l"]}
+    runs = [{"size": [6, 8], "counts": [0, 24, 24]}]
+    pose = {"keypoints": [2, 3, 2], "bbox": [0, 0, 4, 6], "segmentation": runs}
+    assert of(coco(pose, categories=(face,))).masks["a"] == [[1] * 4 + [0] * 4] * 6
 
 
 def test_ids_of_digits_may_be_text(of: Convert) -> None:

@@ -41,6 +41,10 @@ from handsoff_client.converters.regions import (
 from handsoff_client.converters.sources import found_image, left_out
 from handsoff_shards.errors import InvalidInput
 
+_BOXES_DRAWN = (
+    "all regions of a class are the boxes around its keypoints; they are drawn as masks: remove them if they are only"
+    " boxes"
+)
 _INCOMPLETE = (2, 4)
 """The numbers in a polygon of one or two corners: it has no area. Cropping leaves such rests."""
 
@@ -134,6 +138,8 @@ class _Reader:
             self.notes.add(
                 "objects outside the image are left out", f"annotation {annotation.get('id')}"
             )
+        if name in self.content.boxes_only:
+            self.notes.add(_BOXES_DRAWN, name)
         if is_crowd(annotation) and name not in self.content.crowds_only:
             self.notes.add("regions of crowds are ignored pixels", name)
             yield IGNORE_INDEX, region

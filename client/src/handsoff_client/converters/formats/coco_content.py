@@ -76,6 +76,14 @@ class CocoContent:
         return frozenset(self._names.values()) - single
 
     @cached_property
+    def boxes_only(self) -> frozenset[str]:
+        """Return the classes whose every region is the box of an object with keypoints."""
+        regions = [one for one in self._annotations if polygons_of(one) or _has_runs(one)]
+        drawn = [one for one in regions if not self.is_only_points(one)]
+        others = [one for one in drawn if not (has_points(one) and _is_box(one))]
+        return frozenset(map(self.category_of, drawn)) - frozenset(map(self.category_of, others))
+
+    @cached_property
     def point_offset(self) -> float:
         """Return 0.5 if all labelled points have whole coordinates: then they are indices of pixels.
 
@@ -220,10 +228,14 @@ def _are_shares(numbers: Iterable[Any]) -> bool:
     return has_fraction and count >= _NUM_NUMBERS
 
 
+def _has_runs(annotation: Json) -> bool:
+    return isinstance(annotation.get("segmentation"), Mapping)
+
+
 def _is_box(annotation: Json) -> bool:
     """Return whether the region of an object is its box."""
     polygons, box = polygons_of(annotation), annotation.get("bbox") or []
-    if len(polygons) != 1 or len(box) != 4:
+    if len(polygons) != 1 or not isinstance(polygons[0], list) or len(box) != 4:
         return False
     x, y, width, height = box
     corners = {(x, y), (x + width, y), (x + width, y + height), (x, y + height)}

@@ -59,8 +59,8 @@ class DiffusionTraining:
     """
 
     measured_samples = 256  # a sample takes 20 passes of the network, a GAN's takes one
-    # A regression on an averaged network does not get worse, and the distance of so few samples orders nothing: it was
-    # lowest after 30,000 of 75,000 images of faces (LOG.md, "Which snapshot of a diffusion model").
+    # The distance of so few samples did not order snapshots: it was lowest after 30,000 of 75,000 images of faces, and
+    # labels by the later networks were better (LOG.md, "Which snapshot of a diffusion model").
     keeps_latest = True
 
     def __init__(

@@ -139,7 +139,7 @@ def test_the_networks_are_those_of_the_kept_snapshot(
 ) -> None:
     """If the second snapshot is further from the images, a StyleGAN2 stays the first one, a diffusion model does not.
 
-    A diffusion model does not get worse, and the distance of its few samples orders nothing.
+    The distance of a diffusion model's few samples does not order its snapshots.
     """
     first, both = tmp_path / "first", tmp_path / "both"
     distances = iter([1.0, 1.0, 2.0])

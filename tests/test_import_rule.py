@@ -130,7 +130,7 @@ def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing:
 @pytest.mark.parametrize(
     ("folder", "target", "report"),
     [
-        ("app/decoding/archives", "app.decoding.coco.file", ".archives -> .coco"),
+        ("app/decoding/archives", "app.decoding.child", ".archives -> .child"),
         ("app/uploads", "app.generators.service", ".uploads -> .generators"),
         ("app/decoding", "app.http.links", "app.decoding.crossing -> app.http.links"),
         ("app/decoding", "fastapi", "app.decoding.crossing -> fastapi"),

@@ -36,7 +36,7 @@ class Work:
 
 _JOBS_RETRY = 30
 _STORED_RETRY = 3600
-_LISTING_RETRY = 15
+_LISTING_RETRY = 5
 
 
 def check_queued_jobs(limits: TenantLimits, tenant: str, kinds: Kinds, ledger: Ledger) -> None:

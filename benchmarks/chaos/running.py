@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from benchmarks.chaos.named_objects import left_over
 from benchmarks.chaos.promises import JOBS, Diary, Recipe
 from benchmarks.chaos.world import ALL_QUEUES, World, open_world
 from contracts.base import now
-from examples.demo.stack import readiness
+from examples.demo.stack import Stack, readiness
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobEnded, WaitTimeout
 from handsoff_client.http.service_errors import Gone, NotFound
@@ -79,11 +79,13 @@ class Outcome:
         return not any(self.report.findings.values()) and self.report.pairs >= self.plan.pairs
 
 
-def run(plan: Plan, folder: Path) -> Outcome:
-    """Run a plan in a new folder, which keeps the logs."""
+def run(plan: Plan, folder: Path, new_stack: Callable[..., Stack] = Stack) -> Outcome:
+    """Run a plan in a new folder, which keeps the logs. `new_stack` is called as `Stack`."""
     began = time.monotonic()
-    opened = open_world(folder / "service", plan.store, plan.queues, plan.module, plan.seconds)
-    with opened as world:
+    service = folder / "service"
+    with open_world(
+        service, plan.store, plan.queues, plan.module, plan.seconds, new_stack=new_stack
+    ) as world:
         inputs = write_inputs(folder / "inputs")
         diaries = tuple(Diary(tenant.name) for tenant in world.tenants)
         markets = [_prepare(world, inputs, folder, diary, diaries) for diary in diaries]

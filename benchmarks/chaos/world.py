@@ -6,7 +6,7 @@ A supervisor thread restarts each process that ends, as an operator's would. `Ta
 import resource
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,10 +126,12 @@ def open_world(
     queues: Sequence[str] = ALL_QUEUES,
     module: str = "workers",
     seconds: float = 0.0,
+    *,
+    new_stack: Callable[..., Stack] = Stack,
 ) -> Iterator[World]:
     """Start the service on a `file` or `s3` store below `folder`, whose disk has room for `seconds` of faults.
 
-    `module` is that of the worker processes.
+    `module` is that of the worker processes. `new_stack` is called as `Stack`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     num_bytes = int(DISK_BYTES + DISK_BYTES_PER_SECOND * seconds)
@@ -150,7 +152,7 @@ def open_world(
         clock = Clock.build(folder)
         settings |= clock.environment if clock else {}
         redis = RedisAccess(free_port(), keeps_data=True)
-        stack = opened.enter_context(Stack(folder, settings=settings, redis=redis))
+        stack = opened.enter_context(new_stack(folder, settings=settings, redis=redis))
         if store == S3:
             stack.start_process("rclone", server.command())
             wait_until_listening(server.port)

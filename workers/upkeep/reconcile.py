@@ -178,7 +178,7 @@ class Reconciler:
         with _surviving("orphans"):
             orphans.sweep(self.machine, checked_at, self._beat)
         server = unchecked_server(self.machine)
-        for tenant in self.machine.store.children("tenants"):
+        for tenant in self._tenants.names():
             with _surviving("indexes"):
                 check(self.machine, tenant, self.name, everything=server is not None)
             self._repair_tenant(tenant, queued, checked_at)

@@ -54,6 +54,11 @@ class TenantUpkeep:
         published = {tenant: part_of(record.limits) for tenant, record in found.items()}
         parts.publish(self._machine.ledger, published)
 
+    def names(self) -> list[str]:
+        """Return the tenants with objects, and those with limits: a first job must find complete lists."""
+        limited = self._limits.read_before.keys() - self._erased
+        return sorted({*self._machine.store.children("tenants"), *limited})
+
     def fold_rates(self) -> None:
         """Add what finished jobs have cost to the rates, once per interval in one reconciler."""
         if self._machine.ledger.try_lock("rates", self._owner, FOLD_INTERVAL):

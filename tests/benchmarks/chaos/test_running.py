@@ -8,6 +8,7 @@ from benchmarks.chaos.__main__ import describe, result
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.running import Outcome, Plan, run
 from benchmarks.chaos.world import FEW_QUEUES
+from tests.forked import ForkedStack
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -24,7 +25,7 @@ FAULTS = (
 def test_a_short_run_keeps_every_promise(tmp_path: Path) -> None:
     """A worker is killed, a reconciler frozen, Redis flushed and restarted, the app replaced."""
     plan = Plan("file", 5, 200, seed=1, seconds=10, queues=FEW_QUEUES, customers=1, fixed=FAULTS)
-    outcome = run(plan, tmp_path)
+    outcome = run(plan, tmp_path, ForkedStack)
     assert outcome.has_kept_all, explained(outcome)
     assert outcome.injected.faults == FAULTS
     assert outcome.restarts >= 3

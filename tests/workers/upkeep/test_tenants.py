@@ -10,6 +10,7 @@ from contracts.accounts.usage import Usage
 from contracts.base import now
 from state import redis_keys
 from state.access import erasure, tenant_records
+from state.listing.statuses import StatusIndex
 from state.usage import notes, paths
 from state.usage.stored import read_stored
 from workers.runtime.machine import Machine
@@ -32,6 +33,20 @@ def test_weights_return_after_a_loss_of_redis(machine: Machine) -> None:
     machine.ledger.redis.hset(redis_keys.TENANT_PARTS, "bob", "5 - -")
     Reconciler(machine).reconcile()
     assert machine.ledger.redis.hgetall(redis_keys.TENANT_PARTS) == {"ada": "2.0 60.0 3"}
+
+
+def test_a_new_tenant_with_limits_has_complete_lists(machine: Machine) -> None:
+    """Its first job can be counted at once, though it has no object yet. An erased one is left out."""
+    for tenant in ("bob", "eve"):
+        tenant_records.set_limits(machine.store, tenant, TenantLimits(queued_jobs=5))
+    erasure.erase(machine.store, "eve")
+    Reconciler(machine).reconcile()
+    for tenant, is_complete in (("bob", True), ("eve", False)):
+        indexes = [
+            StatusIndex(machine.ledger.redis, tenant, kind.noun).is_complete
+            for kind in machine.kinds
+        ]
+        assert indexes == [is_complete] * len(indexes)
 
 
 def test_a_damaged_record_leaves_the_earlier_one(machine: Machine) -> None:

@@ -59,6 +59,7 @@ def test_system_files_are_left_out_in_any_case(unpacked: Unpack, name: str) -> N
         (b"<!DOCTYPE html>", "an HTML or XML text"),
         (b"", "an empty file"),
     ],
+    ids=["zstd", "7z", "gzip", "html", "empty"],
 )
 def test_another_kind_of_file_is_named(unpacked: Unpack, data: bytes, kind: str) -> None:
     """The refusal says what the file is, if its first bytes tell."""

@@ -11,7 +11,7 @@ from handsoff_client.converters.conversion import Choices
 from handsoff_client.converters.converting import convert
 from handsoff_client.converters.folders import write
 from handsoff_shards.errors import InvalidInput
-from tests.client.converters import test_cvat, test_labelstudio, test_roboflow
+from tests.client.converters import test_coco, test_cvat, test_labelstudio
 from tests.client.converters.bits import pack
 from tests.client.converters.conftest import save_image
 
@@ -60,9 +60,7 @@ def test_changed_json_of_label_studio(tmp_path: Path) -> None:
 def test_changed_coco(tmp_path: Path) -> None:
     """A polygon, run lengths and keypoints."""
     runs = {"size": [6, 8], "counts": [10, 4, 34]}
-    content = json.loads(
-        test_roboflow.coco({"segmentation": [test_roboflow.LEFT]}, {"segmentation": runs})
-    )
+    content = json.loads(test_coco.coco({"segmentation": [test_coco.LEFT]}, {"segmentation": runs}))
     save_image(tmp_path / "a.png")
     file = tmp_path / "_annotations.coco.json"
     file.write_text(json.dumps(content))

@@ -1,5 +1,6 @@
 """Fixtures for all tests: a real Redis for the whole run, a store in memory, a ledger, settings."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first: with several processes the last minute has work for all of them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: tests of killed workers wait a third of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

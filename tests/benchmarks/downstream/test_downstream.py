@@ -166,7 +166,7 @@ def test_own_images_have_the_labels_of_the_fit(
 ) -> None:
     """They are labelled once for each draw, and train with the real pairs, half and half."""
     monkeypatch.setattr(
-        domains, "ensemble_options", lambda: ensemble_options(num_members=1, steps=1)
+        domains, "ensemble_options", lambda: ensemble_options(num_members=1, steps=1, kind="paper")
     )
     domain = Domain(Portraits(num_heldout=4, num_oracle=4), networks, tmp_path)
     options = DownstreamOptions(channels=(4, 8), steps=1, batch=4)

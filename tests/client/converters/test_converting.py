@@ -11,7 +11,7 @@ from handsoff_client.converters.conversion import Choices
 from handsoff_client.converters.converting import convert
 from handsoff_client.converters.folders import write
 from handsoff_shards.errors import InvalidInput
-from tests.client.converters import test_coco, test_cvat, test_labelstudio
+from tests.client.converters.formats import test_coco, test_cvat, test_labelstudio
 from tests.client.converters.bits import pack
 from tests.client.converters.conftest import save_image
 

@@ -10,8 +10,8 @@ from handsoff_client.cli.commands import main
 from handsoff_client.cli.labelsets.arguments import SOURCES
 from handsoff_client.converters.converting import CONVERTERS
 from tests.client.conftest import Run
-from tests.client.converters.formats import test_cvat
 from tests.client.converters.conftest import save_image
+from tests.client.converters.formats import test_cvat
 
 LEFT = "0 0 0.5 0 0.5 1 0.25 1 0 1"
 

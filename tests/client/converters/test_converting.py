@@ -11,9 +11,9 @@ from handsoff_client.converters.conversion import Choices
 from handsoff_client.converters.converting import convert
 from handsoff_client.converters.folders import write
 from handsoff_shards.errors import InvalidInput
-from tests.client.converters.formats import test_coco, test_cvat, test_labelstudio
 from tests.client.converters.bits import pack
 from tests.client.converters.conftest import save_image
+from tests.client.converters.formats import test_coco, test_cvat, test_labelstudio
 
 VALUES: tuple[Any, ...] = (None, "x", -1, 1e300, 0, [], {}, [[]], True, "1e999", [None], 2**70)
 SEEDS = range(150)

@@ -67,7 +67,7 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Fl
     if files.coco:
         _note_file(folder, files.coco.name)
         with reading(files.coco.name, "COCO JSON"):
-            coco = read_coco(files.coco, job.limits)
+            coco = read_coco(files.coco, job.limits, files.images)
         if absent := coco.absent(files.images):
             notices.add("coco_images_skipped", _SKIPPED, *absent)
     models = {task.part.task: task.schema for task in tasks if task.schema}

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +17,10 @@ from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.schemas import TaskName, normalized
 
+_PANOPTIC = (
+    "This is COCO for panoptic segmentation, whose PNG files have ids as colors. Export it for instance segmentation,"
+    " or send PNG masks of class indices."
+)
 T = TypeVar("T")
 Listed = TypeVar("Listed", CocoImage, Category)
 
@@ -111,6 +116,11 @@ class CocoFile(BaseModel):
         )
         return 0.5 if is_index else 0.0
 
+    def with_decoded_names(self, stems: Container[str]) -> "CocoFile":
+        """Return the content with the plain names of images that are among `stems` only by them: `my%20cat.png`."""
+        images = tuple(_decoded(one, stems) for one in self.images)
+        return self.model_copy(update={"images": images})
+
     def absent(self, stems: Container[str]) -> list[str]:
         """Return the file names of annotated images whose stem is not among these."""
         return [
@@ -135,8 +145,16 @@ def stem_of(image: CocoImage) -> str:
     return PurePosixPath(normalized(image.file_name).replace("\\", "/")).stem
 
 
-def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
-    """Return the content of a file. Raises `Refused` if it exceeds a limit or is inconsistent."""
+def _decoded(image: CocoImage, stems: Container[str]) -> CocoImage:
+    plain = image.model_copy(update={"file_name": unquote(image.file_name)})
+    return plain if stem_of(image) not in stems and stem_of(plain) in stems else image
+
+
+def read_coco(file: SpooledFile, limits: DecodeLimits, stems: Container[str] = ()) -> CocoFile:
+    """Return the content of a file whose images have these stems. Label Studio percent-encodes their names.
+
+    Raises `Refused` if it exceeds a limit or is inconsistent.
+    """
     advice = "Send only the annotations of these images."
     text = read_text(file.path, file.name, limits.max_coco_bytes, advice)
     try:
@@ -145,11 +163,11 @@ def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
         first = error.errors()[0]
         where = ".".join(str(part) for part in place_of(first))
         prefix = f"{where}: " if where else ""
-        raise Refused(
-            file.name, f"{prefix}{describe(first)} Export the file again as COCO JSON."
-        ) from error
-    # Sizes first: the other checks are linear in the annotations.
+        advice = _PANOPTIC if '"segments_info"' in text else "Export the file again as COCO JSON."
+        raise Refused(file.name, f"{prefix}{describe(first)} {advice}") from error
+    # Sizes first: the other steps are linear in the annotations.
     _check_size(coco, file.name, limits)
+    coco = coco.with_decoded_names(stems)
     try:
         check_unique_fields(text)
     except ValueError as error:

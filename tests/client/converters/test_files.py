@@ -123,6 +123,17 @@ def test_names_in_both_forms_of_unicode_match(tmp_path: Path) -> None:
     assert ImageFinder(tmp_path).find("sub\\caf\xe9.png") is not None
 
 
+def test_names_may_be_percent_encoded(tmp_path: Path) -> None:
+    """Label Studio exports them so. An image with exactly that name comes first."""
+    plain, encoded = tmp_path / "my cat.png", tmp_path / "my%20dog.png"
+    for path in (plain, encoded):
+        save_image(path)
+    finder = ImageFinder(tmp_path)
+    assert finder.find("images/my%20cat.png") == plain
+    assert finder.find("my%20dog.png") == encoded
+    assert finder.find("my%20bird.png") is None
+
+
 def test_colors_are_used_only_if_they_differ() -> None:
     """A palette with two equal colors would mix classes up. The color of 255 is that of no class."""
     assert palette_of(conversion(colors={"background": (0, 0, 0)})) is None

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from PIL import Image
 
@@ -115,8 +116,12 @@ class ImageFinder:
     def find(self, name: str) -> Path | None:
         """Return the image of an annotated name, or None. More equal folders at the end of the path are better.
 
-        Raises `InvalidInput` if several images fit equally.
+        A name that fits no image may be percent-encoded. Raises `InvalidInput` if several images fit equally.
         """
+        plain = unquote(name)
+        return self._find(name) or (self._find(plain) if plain != name else None)
+
+    def _find(self, name: str) -> Path | None:
         wanted = [_key(part) for part in PurePosixPath(name.replace("\\", "/")).parts]
         if not wanted:
             return None

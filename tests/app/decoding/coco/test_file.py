@@ -40,6 +40,10 @@ from tests.app.decoding.limits import LIMITS
             coco(images=[{"id": 1, "file_name": n, "width": 1, "height": 1} for n in "ab"]),
             "got 1 twice",
         ),
+        (
+            coco(annotations=[{"image_id": 7, "segments_info": []}]),
+            "got none. This is COCO for panoptic segmentation",
+        ),
         (coco({"segmentation": 7}), "annotations.0.segmentation: expected a list of polygons"),
         (coco({"segmentation": [["x"]]}), "segmentation.polygons.0.0: Expected a number"),
     ],
@@ -56,3 +60,22 @@ def test_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / FILE
     path.write_text(json.dumps(coco({"segmentation": [SQUARE]})), encoding=encoding)
     assert read_coco(SpooledFile(name=FILE, path=path), LIMITS).has_regions
+
+
+def test_names_may_be_percent_encoded(tmp_path: Path) -> None:
+    """Label Studio exports them so. An image with exactly that name comes first."""
+    names = ("my%20cat.png", "100%25.png", "bird.png")
+    images = [
+        {"id": number, "file_name": name, "width": 8, "height": 8}
+        for number, name in enumerate(names)
+    ]
+    path = tmp_path / FILE
+    path.write_text(json.dumps(coco(images=images)))
+    stems = {"my cat", "100%25", "100%", "bird"}
+    content = read_coco(SpooledFile(name=FILE, path=path), LIMITS, stems)
+    assert set(content.image_of) == {"my cat", "100%25", "bird"}
+    assert set(read_coco(SpooledFile(name=FILE, path=path), LIMITS).image_of) == {
+        "my%20cat",
+        "100%25",
+        "bird",
+    }

@@ -62,9 +62,10 @@ def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
 
 
 @router.get("/ui/evaluations/new", name="ui_new_evaluation")
-def show_form(visit: VisitDep, fit: str = "") -> Response:
-    """Show the form of a new evaluation."""
-    return _form(visit, FormState(values={"fit": fit} if fit else {}))
+def show_form(visit: VisitDep, fit: str = "", labeling: str = "") -> Response:
+    """Show the form of a new evaluation, with a fit and its labeling already chosen if they are named."""
+    chosen = {"fit": fit, "labeling": labeling}
+    return _form(visit, FormState(values={name: one for name, one in chosen.items() if one}))
 
 
 @router.post("/ui/evaluations", name="ui_create_evaluation")

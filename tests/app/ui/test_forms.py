@@ -1,5 +1,6 @@
 """Forms: their token, what they create, and their errors beside the fields."""
 
+import html
 import re
 from collections.abc import Callable
 
@@ -154,11 +155,15 @@ def test_an_evaluation_offers_own_images(
     add_labeling: AddLabeling,
     send: Send,
 ) -> None:
-    """The form lists the labelings that have succeeded, and the page of the evaluation leads to the chosen one."""
+    """The page of a labeling leads to the form, which lists those that have succeeded; the evaluation leads back."""
     own = add_labeling(finished_fit_id)
     waiting = add_labeling(finished_fit_id, status=None)
     form = client.get("/ui/evaluations/new").text
     assert (own in form, waiting in form) == (True, False)
+    link = f"/ui/evaluations/new?fit={finished_fit_id}&labeling={own}"
+    assert f'href="{html.escape(link)}"' in client.get(f"/ui/labelings/{own}").text
+    assert html.escape(link) not in client.get(f"/ui/labelings/{waiting}").text
+    assert f'value="{own}" selected' in client.get(link).text
     fields = {"fit": finished_fit_id, "heldout_labelset": heldout, "labeling": own}
     answer = send("/ui/evaluations/new", fields, "/ui/evaluations")
     assert answer.status_code == 303, words(answer)

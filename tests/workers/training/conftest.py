@@ -1,0 +1,21 @@
+"""Trainings of diffusion models draw their samples in few steps: most of the time of these tests was their sampling."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from models.generators.diffusion.config import DiffusionConfig
+from workers.families import diffusion_training
+
+_default_config = diffusion_training.default_config
+
+
+def few_steps(*arguments: Any, **options: Any) -> DiffusionConfig:
+    """Return the configuration of a new network with 2 sampling steps, not 20."""
+    return replace(_default_config(*arguments, **options), sampling_steps=2)
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusion_training, "default_config", few_steps)

@@ -46,6 +46,8 @@ class Networks:
         is_fast = has_fast_bfloat16(torch.device("cpu"))
         precision = torch.bfloat16 if is_fast else torch.float32
         renderer = build_generator(*read_network(folder, "generator")).lower_precision(precision)
-        data = (folder / "generator.safetensors").read_bytes()
+        data = b"".join(
+            (folder / f"generator.{suffix}").read_bytes() for suffix in ("safetensors", "json")
+        )
         digest = hashlib.sha256(data + str(precision).encode()).hexdigest()[:12]
         return cls(generator, renderer, IdentityInverter(generator), digest)

@@ -13,7 +13,9 @@ from models.json_config import JsonConfig
 PUBLISHED_NOISE_LEVELS = (50, 150, 250)
 """Of 1,000 training steps: Baranchuk et al. read features at these (ICLR 2022, section 4)."""
 
-MAX_SAMPLING_STEPS = 20
+SAMPLING_STEPS = 12
+"""The passes of DPM-Solver++ for a sample. 10 to 20 make equally good ones (LOG.md, "A better sampler")."""
+DDIM_STEPS = 20
 
 NETWORK_FIELDS = (
     "down_block_types",
@@ -37,13 +39,18 @@ NETWORK_FIELDS = (
 )
 """The fields that UNet2DModel receives under the same name."""
 
+SAMPLERS = ("ddim", "dpm++")
+"""DDIM (Song et al., arXiv 2010.02502) in even training steps, of generators made before there was another one, whose
+samples must stay; and DPM-Solver++(2M), see `solver.py`."""
+
 NEWER_FIELDS: Mapping[str, Any] = {
     "attention_heads": None,
     "timestep_scale": 1.0,
     "image_channels": 3,
+    "sampler": "ddim",
 }
-"""Fields that configurations may lack, and their defaults. Networks of guided-diffusion and grey networks have other
-values."""
+"""Fields that configurations may lack, and their defaults. Networks of guided-diffusion, grey networks and new ones
+have other values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +91,9 @@ class DiffusionConfig(JsonConfig):
     beta_schedule: str = "linear"
     prediction_type: str = "epsilon"
     clip_sample_range: float | None = 1.0  # bound of the predicted clean image, None = free
-    # HandsOff's own: the steps of the sampler, and the training steps whose noise the features are read at.
-    sampling_steps: int = MAX_SAMPLING_STEPS
+    # HandsOff's own: the sampler, its steps, and the training steps whose noise the features are read at.
+    sampler: str = "ddim"
+    sampling_steps: int = DDIM_STEPS
     noise_levels: tuple[int, ...] = PUBLISHED_NOISE_LEVELS
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,13 +155,6 @@ class DiffusionConfig(JsonConfig):
         ]
         # 2 inputs that are joined, normalized and convolved: about 8 maps of the block at once
         return 4 * ((self.layers_per_block + 2) * sum(maps) + 8 * max(maps))
-
-
-def sampling_steps(num_train_timesteps: int) -> int:
-    """Return the number of sampling steps: the most up to `MAX_SAMPLING_STEPS` that divide the training's steps."""
-    # Other numbers make DDIM's steps uneven: the scheduler rounds both the steps and their distance.
-    candidates = range(min(MAX_SAMPLING_STEPS, num_train_timesteps), 0, -1)
-    return next(steps for steps in candidates if num_train_timesteps % steps == 0)
 
 
 def noise_levels(num_train_timesteps: int) -> tuple[int, ...]:

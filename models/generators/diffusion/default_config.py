@@ -4,7 +4,11 @@ import math
 
 import torch
 
-from models.generators.diffusion.config import PUBLISHED_NOISE_LEVELS, DiffusionConfig
+from models.generators.diffusion.config import (
+    PUBLISHED_NOISE_LEVELS,
+    SAMPLING_STEPS,
+    DiffusionConfig,
+)
 
 SMALL_CHANNELS: tuple[int, ...] = (24, 48, 72, 96)
 """From the highest resolution down. At 32 px 2.1 million parameters; a CPU core trains about 50 images a second."""
@@ -49,6 +53,8 @@ def default_config(
     most = max(16 if large else 8, longer >> (levels - 1))
     attends = [longer >> level <= most for level in range(levels)]
     return DiffusionConfig(
+        sampler="dpm++",
+        sampling_steps=SAMPLING_STEPS,
         noise_levels=feature_noise_levels(longer),
         image_px=image_px,
         image_channels=image_channels,

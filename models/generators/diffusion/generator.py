@@ -1,6 +1,6 @@
 """A diffusion model as a generator: codes are clean images, features are decoder maps at fixed noise levels.
 
-Flow: normal numbers [n, 3 h w] => deterministic DDIM (Song et al., arXiv 2010.02502) => codes [n, 3, h, w], the images.
+Flow: normal numbers [n, 3 h w] => a deterministic sampler => codes [n, 3, h, w], the images.
 Features as in DDPM-segmentation (Baranchuk et al., ICLR 2022): the image is mixed with one fixed noise at several
 levels, and the outputs of the decoder's blocks are the taps.
 """
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models.arrays import Classes, Codes, FeatureMaps, Images, Taps
 from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.solver import Solver
 from models.generators.diffusion.unet import build_scheduler, build_unet, prepare_for_autocast
 from models.generators.generator import Layout, Synthesis
 from models.sampling import Candidate, Draws, Stream, latents
@@ -40,6 +41,7 @@ class DiffusionGenerator(nn.Module):
         self.layout: Layout = config.layout
         self.unet: Any = build_unet(config)
         self.scheduler = build_scheduler(config)
+        self.solver = Solver.of(config, self.scheduler.alphas_cumprod)
         noise = fixed_noise(config.image_px)[:, : config.image_channels]
         self.register_buffer("noise", noise, persistent=False)
         self.precision = torch.float32
@@ -111,10 +113,13 @@ class DiffusionGenerator(nn.Module):
         return images.mean(dim=1, keepdim=True) if self.config.image_channels == 1 else images
 
     def _denoise(self, x: FeatureMaps, classes: Classes | None) -> Images:
-        """Return the images that DDIM makes of pure noise; grey ones with three equal channels."""
-        for step in self.scheduler.timesteps.tolist():
-            predicted = self._predict(x, step, classes)
-            x = self.scheduler.step(predicted, step, x, eta=0.0).prev_sample
+        """Return the images that the sampler makes of pure noise; grey ones with three equal channels."""
+        if self.config.sampler == "ddim":
+            for step in self.scheduler.timesteps.tolist():
+                predicted = self._predict(x, step, classes)
+                x = self.scheduler.step(predicted, step, x, eta=0.0).prev_sample
+        else:
+            x = self.solver.run(x, lambda noisy, step: self._predict(noisy, step, classes))
         return x.clamp(-1, 1).expand(-1, 3, -1, -1)
 
     def _predict(self, x: FeatureMaps, step: int, classes: Classes | None) -> FeatureMaps:

@@ -1,6 +1,6 @@
 """Training of a diffusion model in pixel space from images. In: batches of real images. Out: losses, and a network.
 
-The network learns v-prediction under a variance-preserving schedule, which the family's DDIM sampler reads unchanged:
+The network learns v-prediction under a variance-preserving schedule, which the family's samplers read unchanged:
     x_t = a x_0 + s e,  a^2 + s^2 = 1,  v = a e - s x_0      (Salimans and Ho, arXiv 2202.00512, appendix D)
 This is EDM's preconditioning (Karras et al., arXiv 2206.00364, equation 7) with sigma = s / a and sigma_data = 1:
 c_in = a, c_skip = a^2 and c_out = s, so the denoiser is D = a x_t + s F with F = -v, and the loss weight 1 / c_out^2
@@ -128,7 +128,7 @@ class DiffusionTraining:
         return {"v_mse": loss.item(), "x0_mse": clean.item()}
 
     def samples(self, count: int, seed: int) -> Iterator[Images]:
-        """Yield `count` samples of the averaged network in parts: deterministic DDIM with the config's few steps."""
+        """Yield `count` samples of the averaged network in parts: the config's sampler with its few steps."""
         for draws in RandomDraws.seeded(seed, count).split(SAMPLES_PER_PART):
             yield self.average.sample(draws)
 

@@ -64,7 +64,7 @@ def start_unet(config: DiffusionConfig, device: torch.device) -> Any:  # noqa: A
 
 
 def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked
-    """Return a DDIMScheduler whose timesteps are set."""
+    """Return a DDIMScheduler, which has the noise schedule; its timesteps are set if it is the sampler."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # noqa: PLC0415 - see the docstring
 
     clip = config.clip_sample_range
@@ -80,7 +80,8 @@ def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the libra
         timestep_spacing="trailing",
         set_alpha_to_one=True,
     )
-    scheduler.set_timesteps(config.sampling_steps)
+    if config.sampler == "ddim":
+        scheduler.set_timesteps(config.sampling_steps)
     return scheduler
 
 

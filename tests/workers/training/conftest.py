@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.default_config import default_config
 from workers.families import diffusion_training
-
-_default_config = diffusion_training.default_config
 
 
 def few_steps(*arguments: Any, **options: Any) -> DiffusionConfig:
     """Return the configuration of a new network with 2 sampling steps, not 20."""
-    return replace(_default_config(*arguments, **options), sampling_steps=2)
+    return replace(default_config(*arguments, **options), sampling_steps=2)
 
 
 @pytest.fixture(autouse=True)

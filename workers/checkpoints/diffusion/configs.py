@@ -6,7 +6,12 @@ Keys that change nothing here (the sampler's settings of a scheduler, dropout) a
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models.generators.diffusion.config import DiffusionConfig, noise_levels, sampling_steps
+from models.generators.diffusion.config import (
+    SAMPLERS,
+    SAMPLING_STEPS,
+    DiffusionConfig,
+    noise_levels,
+)
 from workers.checkpoints.checkpoint import Recognized
 
 PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
@@ -124,6 +129,7 @@ OWN_VALUES: Mapping[str, Check] = {
         "attention_heads": _optional(_integer(1, MAX_CHANNELS)),
         "timestep_scale": _number(0.01, 100),
         "image_channels": _one_of(1, 3),
+        "sampler": _one_of(*SAMPLERS),
         "sampling_steps": _integer(1, MAX_SAMPLING_STEPS),
         "noise_levels": _list_of(_integer(0, MAX_TRAINING_STEPS)),
     }.items()
@@ -171,7 +177,8 @@ def read_config(network: Mapping[str, Any], schedule: Mapping[str, Any]) -> Diff
             "image_px": size if isinstance(size, list) else [size, size],
             "num_classes": network.get("num_class_embeds") or 0,
             "clip_sample_range": schedule.get("clip_sample_range", 1.0) if clips else None,
-            "sampling_steps": sampling_steps(steps),
+            "sampler": "dpm++",
+            "sampling_steps": min(SAMPLING_STEPS, steps),
             "noise_levels": list(noise_levels(steps)),
         }
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.config import NEWER_FIELDS, DiffusionConfig
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights, Recognized
 from workers.checkpoints.diffusion.building import build_checked, check_shapes, check_values
 from workers.checkpoints.diffusion.configs import (
@@ -168,12 +168,16 @@ def _config(values: Mapping[str, Any]) -> DiffusionConfig:
         },
     )
     own = {name: values[name] for name in OWN_VALUES if name in values}
+    own.setdefault("sampler", NEWER_FIELDS["sampler"])
     levels = {"noise_levels": tuple(own["noise_levels"])} if "noise_levels" in own else {}
     result = replace(config, **(own | levels))
-    steps = result.num_train_timesteps
-    if steps % result.sampling_steps or max(result.noise_levels) >= steps:
+    steps, taken = result.num_train_timesteps, result.sampling_steps
+    # DDIM's steps are even only if they divide those of the training: the scheduler rounds them and their distance.
+    fits = steps % taken == 0 if result.sampler == "ddim" else taken <= steps
+    if not fits or max(result.noise_levels) >= steps:
+        kind = "that divide" if result.sampler == "ddim" else "of at most"
         raise Recognized(
-            f"expected sampling_steps that divide its {steps} num_train_timesteps, and noise_levels below them, got"
-            f" {result.sampling_steps} and {list(result.noise_levels)}"
+            f"expected sampling_steps {kind} its {steps} num_train_timesteps, and noise_levels below them, got"
+            f" {taken} and {list(result.noise_levels)}"
         )
     return result

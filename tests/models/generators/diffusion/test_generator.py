@@ -8,7 +8,7 @@ import torch
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
-from models.generators.diffusion.config import DiffusionConfig, noise_levels, sampling_steps
+from models.generators.diffusion.config import DiffusionConfig, noise_levels
 from models.generators.diffusion.default_config import default_config
 from models.generators.diffusion.generator import (
     DiffusionGenerator,
@@ -160,9 +160,8 @@ def test_inversion_is_the_identity(images: Tensor) -> None:
     assert inversion.steps.tolist() == [0, 0]
 
 
-def test_steps_and_levels_follow_the_trainings_number_of_steps() -> None:
-    """DDIM's steps are even; the noise levels are scaled from 1,000 training steps."""
-    assert (sampling_steps(1000), sampling_steps(250), sampling_steps(97)) == (20, 10, 1)
+def test_noise_levels_follow_the_trainings_number_of_steps() -> None:
+    """The noise levels are scaled from 1,000 training steps."""
     assert (noise_levels(1000), noise_levels(4000)) == ((50, 150, 250), (200, 600, 1000))
 
 

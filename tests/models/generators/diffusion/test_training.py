@@ -77,7 +77,7 @@ def test_a_state_of_another_training_is_refused_and_changes_nothing(reals: Tenso
 def test_the_target_is_the_librarys_v_prediction(reals: Tensor) -> None:
     """The sampler recovers the clean image from the v of the training, at every noise level: D = a x_t - s v."""
     scheduler, noise = (
-        build_scheduler(replace(TINY, clip_sample_range=None)),
+        build_scheduler(replace(TINY, clip_sample_range=None, sampler="ddim", sampling_steps=20)),
         torch.randn(4, 3, 8, 16),
     )
     for timestep in (49, 499, 949):
@@ -210,10 +210,12 @@ def test_a_new_network_is_the_one_that_its_configuration_builds() -> None:
 
 
 def test_a_configuration_without_newer_fields_is_that_of_version_0_1_0() -> None:
-    """An earlier version reads color networks that are trained now; a grey one states its channels."""
-    assert NEWER_FIELDS.keys().isdisjoint(TINY.to_dict())
-    assert "image_channels" in NEWER_FIELDS
-    assert replace(TINY, image_channels=1).to_dict()["image_channels"] == 1
+    """It keeps its sampler, DDIM. New networks state theirs, and grey ones their channels."""
+    older = replace(TINY, sampler="ddim").to_dict()
+    assert NEWER_FIELDS.keys().isdisjoint(older)
+    assert DiffusionConfig.from_dict(older).sampler == "ddim"
+    newer = replace(TINY, image_channels=1).to_dict()
+    assert (newer["sampler"], newer["image_channels"]) == ("dpm++", 1)
 
 
 def test_autocast_on_a_cpu_trains_nearly_as_float32(reals: Tensor) -> None:

@@ -85,7 +85,12 @@ def test_networks_of_other_families_beside_it_are_reported(
         ({"block_out_channels": [10**9]}, "block_out_channels"),
         ({"down_block_types": ["os.system"]}, "down_block_types"),
         ({"image_px": [10**6, 8]}, "image_px"),
-        ({"sampling_steps": 7}, "sampling_steps that divide"),
+        ({"sampler": "ddim", "sampling_steps": 7}, "sampling_steps that divide its 1000"),
+        (
+            {"num_train_timesteps": 300, "sampling_steps": 400},
+            "sampling_steps of at most its 300",
+        ),
+        ({"sampler": "euler"}, "sampler"),
         ({"noise_levels": [1000]}, "noise_levels below"),
         ({"noise_levels": []}, "noise_levels"),
         ({"attention_heads": 5}, "5 heads do not divide 32 channels"),
@@ -102,6 +107,16 @@ def test_hostile_configurations_are_refused(
     change(folder, **changes)
     with pytest.raises(Recognized, match=message):
         read_checkpoint(folder)
+
+
+def test_a_folder_without_a_sampler_is_sampled_as_before(folder: Path) -> None:
+    """Its generator was made when DDIM was the only sampler."""
+    assert read_checkpoint(folder).generator.config["sampler"] == "dpm++"
+    path = folder / "generator.json"
+    values = json.loads(path.read_text())
+    values.pop("sampler")
+    path.write_text(json.dumps(values | {"sampling_steps": 20}))
+    assert DiffusionConfig.from_dict(read_checkpoint(folder).generator.config).sampler == "ddim"
 
 
 def test_a_repeated_field_is_refused(folder: Path) -> None:

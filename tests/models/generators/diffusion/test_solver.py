@@ -140,3 +140,21 @@ def test_lambda_steps_of_ties_are_one() -> None:
     """Training steps whose signal is the same to the last bit are one step."""
     lambdas = torch.tensor([3.0, 1.0, -9.0, -9.0], dtype=torch.float64)
     assert even_timesteps(lambdas, 4) == (2, 1, 0)
+
+
+def test_errors_of_a_network_do_not_grow() -> None:
+    """Images of one of two colors with noise of .1, from a network that predicts their noise with errors of a tenth."""
+    kept, seed = kept_signal(LINEAR), torch.Generator().manual_seed(0)
+
+    def predict(x: Tensor, step: int) -> Tensor:
+        a, s = kept[step].sqrt(), (1 - kept[step]).sqrt()
+        variance = (0.1 * a) ** 2 + s**2
+        color = 0.7 * torch.tanh((a * 0.7 * x / variance).sum(dim=(1, 2, 3), keepdim=True))
+        clean = color + a * 0.01 / variance * (x - a * color)
+        return (x - a * clean) / s + 0.1 * torch.randn(x.shape, generator=seed)
+
+    noise = torch.randn(64, 3, 8, 16, generator=seed)
+    found = solver_of(LINEAR).run(noise, predict)
+    colors = found.mean(dim=(1, 2, 3), keepdim=True)
+    assert float(colors.abs().mean()) == pytest.approx(0.7, abs=0.01)
+    assert float((found - colors).std()) == pytest.approx(0.1, abs=0.01)

@@ -168,7 +168,8 @@ def _config(values: Mapping[str, Any]) -> DiffusionConfig:
         },
     )
     own = {name: values[name] for name in OWN_VALUES if name in values}
-    own.setdefault("sampler", NEWER_FIELDS["sampler"])
+    if "sampling_steps" in own:  # they are those of its sampler
+        own.setdefault("sampler", NEWER_FIELDS["sampler"])
     levels = {"noise_levels": tuple(own["noise_levels"])} if "noise_levels" in own else {}
     result = replace(config, **(own | levels))
     steps, taken = result.num_train_timesteps, result.sampling_steps

@@ -110,13 +110,16 @@ def test_hostile_configurations_are_refused(
 
 
 def test_a_folder_without_a_sampler_is_sampled_as_before(folder: Path) -> None:
-    """Its generator was made when DDIM was the only sampler."""
+    """Its generator was made when DDIM was the only sampler. Without steps it gets those of a new one."""
     assert read_checkpoint(folder).generator.config["sampler"] == "dpm++"
     path = folder / "generator.json"
     values = json.loads(path.read_text())
     values.pop("sampler")
     path.write_text(json.dumps(values | {"sampling_steps": 20}))
     assert DiffusionConfig.from_dict(read_checkpoint(folder).generator.config).sampler == "ddim"
+    values.pop("sampling_steps")
+    path.write_text(json.dumps(values))
+    assert read_checkpoint(folder).generator.config["sampler"] == "dpm++"
 
 
 def test_a_repeated_field_is_refused(folder: Path) -> None:

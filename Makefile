@@ -90,7 +90,7 @@ serve: $(READY) ## Start Redis, app and workers, and print the address and curl 
 	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
 test: $(READY_TEST) ## Run all tests except those of test-long and of the targets named -check, -test and fuzz, with up to 4 processes
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not ($(OTHER_TARGETS))"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not ($(OTHER_TARGETS))"
 
 test-long: $(READY_TEST) ## Run the longest tests: benchmarks that start a service, a second kind of training (3 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long

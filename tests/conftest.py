@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # tests on a GPU run without xdist
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one process more than there are cores: tests of killed workers wait a third of their time."""
+    """Return one process more than there are cores: with one per core a third of the time was waiting."""
     return (os.cpu_count() or 1) + 1
 
 

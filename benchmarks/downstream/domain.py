@@ -18,7 +18,7 @@ from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.real_data import RealData
 from models.arrays import Codes
 from models.downstream.pairs import Pairs, PixelImages
-from models.generators.generator import Mirrorable
+from models.generators.generator import Generator, Mirrorable
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import train_ensemble
 from models.sampling import Candidate, CandidateDraws
@@ -142,14 +142,8 @@ class Domain:
 
     def _samples(self, count: int) -> Codes:
         """Return codes of untruncated samples."""
-        generator = self.networks.renderer
-
-        def sample() -> dict[str, Tensor]:
-            parts = torch.arange(count).split(MICRO_BATCH)
-            draws = [CandidateDraws(SAMPLE_SEED, [Candidate(int(i)) for i in p]) for p in parts]
-            return {"codes": torch.cat([generator.sample(one) for one in draws])}
-
-        return self.kept(f"samples-{count}", sample)["codes"]
+        renderer = self.networks.renderer
+        return self.kept(f"samples-{count}", lambda: {"codes": sample(renderer, count)})["codes"]
 
     @torch.no_grad()
     def _label(self, fitted: LabelGenerator, count: int) -> dict[str, Tensor]:
@@ -167,6 +161,13 @@ class Domain:
             unfinished.replace(path)
         with np.load(path) as file:
             return {key: torch.from_numpy(file[key]) for key in file.files}
+
+
+def sample(generator: Generator, count: int) -> Codes:
+    """Return codes of untruncated samples; a smaller count is the start of a larger one."""
+    parts = torch.arange(count).split(MICRO_BATCH)
+    draws = [CandidateDraws(SAMPLE_SEED, [Candidate(int(i)) for i in part]) for part in parts]
+    return torch.cat([generator.sample(one) for one in draws])
 
 
 def _labelled(fitted: LabelGenerator, codes: Codes) -> Iterator[dict[str, Tensor]]:

@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.downstream.domain import MICRO_BATCH, SAMPLE_SEED, Domain
+from benchmarks.downstream.domain import Domain, sample
 from benchmarks.downstream.options import downstream_parser, open_domains
 from models.adversarial.frechet import frechet_distance, random_features
 from models.generators.diffusion.generator import DiffusionGenerator, build_generator
 from models.generators.stylegan2.config import DiscriminatorConfig
-from models.sampling import Candidate, CandidateDraws
 
 FEATURES = (32, 64, 64, 64, 64)
 """The channels of the network for FD-R, from the lowest resolution up."""
@@ -46,7 +45,7 @@ def _measure(domain: Domain, count: int) -> dict[str, dict[str, float]]:
     for sampler, steps in VARIANTS:
         generator = with_sampler(domain.networks.renderer, sampler, steps)
         began = time.process_time()
-        images = _samples(generator, count)
+        images = sample(generator, count)  # codes of a diffusion model are its images
         seconds = (time.process_time() - began) / count
         rows[f"{sampler}, {steps}"] = {**_figures(images, second), "cpu_s": round(seconds, 3)}
     for name, row in rows.items():
@@ -61,12 +60,6 @@ def with_sampler(generator: object, sampler: str, steps: int) -> DiffusionGenera
     config = replace(generator.config, sampler=sampler, sampling_steps=steps)
     copy = build_generator(config.to_dict(), generator.state_dict())
     return copy.lower_precision(generator.precision)
-
-
-def _samples(generator: DiffusionGenerator, count: int) -> Tensor:
-    parts = torch.arange(count).split(MICRO_BATCH)
-    draws = [CandidateDraws(SAMPLE_SEED, [Candidate(int(one)) for one in part]) for part in parts]
-    return torch.cat([generator.sample(each) for each in draws])
 
 
 def _figures(images: Tensor, real: Tensor) -> dict[str, float]:

@@ -43,6 +43,32 @@ def _ignore(done: int, total: int) -> None:
     """Take the steps of a training."""
 
 
+def two_pairs(scene: Scene) -> Pairs:
+    """Store two labelled images and read them."""
+    store, pinned = scene.machine.store, scene.add_labelset(num_images=2)
+    labelset = read_labelset(store, DEFAULT_TENANT, pinned)
+    return Pairs.read(store, labelset, fit=LABELS, px=(PX, PX))
+
+
+def trainer_of(
+    generator: DiffusionGenerator | Generator,
+    pairs: Pairs,
+    codes: torch.Tensor,
+    mirrored: Mirrored | None,
+) -> Trainer:
+    """Return a trainer on pairs and their mirrored images."""
+    return Trainer(
+        generator=generator,
+        pairs=pairs,
+        codes=codes,
+        options=ensemble_options(),
+        seed=0,
+        micro_batches=MicroBatches(1),
+        digest="",
+        mirrored=mirrored,
+    )
+
+
 def test_images_exchange_left_and_right() -> None:
     """Pixels are mirrored from side to side; conditions stay."""
     noise, mirrored = Noise(), MirroredImages(Noise())
@@ -67,19 +93,12 @@ def test_a_training_sees_the_mirrored_images_of_its_images(
         return "an ensemble"
 
     monkeypatch.setattr(trainer, "train_ensemble", train_ensemble)
-    store, pinned = scene.machine.store, scene.add_labelset(num_images=2)
-    labelset = read_labelset(store, DEFAULT_TENANT, pinned)
+    pairs = two_pairs(scene)
     codes = torch.arange(2.0)[:, None, None].expand(2, CONFIG.num_ws, CONFIG.w_dim)
-    Trainer(
-        generator=Generator(CONFIG),
-        pairs=Pairs.read(store, labelset, fit=LABELS, px=(PX, PX)),
-        codes=codes,
-        options=ensemble_options(),
-        seed=0,
-        micro_batches=MicroBatches(1),
-        digest="",
-        mirrored=Mirrored(codes + 10, {"segmentation": [1, 0]}),
-    ).train(ensemble_options(), _ignore, [1])
+    mirrored_pairs = Mirrored(codes + 10, {"segmentation": [1, 0]})
+    trainer_of(Generator(CONFIG), pairs, codes, mirrored_pairs).train(
+        ensemble_options(), _ignore, [1]
+    )
     ((codes, labels),) = seen
     assert codes[:, 0, 0].tolist() == [1.0, 11.0]
     original, mirrored = labels["segmentation"]
@@ -106,20 +125,10 @@ def test_members_vote_twice_where_codes_can_be_mirrored(
         return "an ensemble"
 
     monkeypatch.setattr(trainer, "train_ensemble", train_ensemble)
-    store, pinned = scene.machine.store, scene.add_labelset(num_images=2)
-    labelset = read_labelset(store, DEFAULT_TENANT, pinned)
+    pairs = two_pairs(scene)
     codes, swaps = torch.zeros(2, 3, 16, 8), {"segmentation": [1, 0]}
     for mirrored in (Mirrored(codes, swaps), None):
-        Trainer(
-            generator=generator,
-            pairs=Pairs.read(store, labelset, fit=LABELS, px=(PX, PX)),
-            codes=codes,
-            options=ensemble_options(),
-            seed=0,
-            micro_batches=MicroBatches(1),
-            digest="",
-            mirrored=mirrored,
-        ).train(ensemble_options(), _ignore)
+        trainer_of(generator, pairs, codes, mirrored).train(ensemble_options(), _ignore)
     assert seen == [swaps if votes else None, None]
 
 
